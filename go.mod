@@ -1,0 +1,3 @@
+module hafile
+
+go 1.26
