@@ -1,0 +1,215 @@
+// Package control is how a person or a program speaks to the daemon: HTTP with JSON on
+// a unix socket. This file is the contract; server.go and client.go are its two ends.
+package control
+
+import (
+	"net/netip"
+	"time"
+
+	"hafile/lang/diff"
+	"hafile/lang/plan"
+	"hafile/lang/planfile"
+)
+
+// Status is the answer of GET /v1/status.
+type Status struct {
+	FormatVersion string      `json:"format_version"`
+	HafileVersion string      `json:"hafile_version"`
+	Node          string      `json:"node,omitempty"` // empty before the first plan, if `hafile run` got no -node
+	PID           int         `json:"pid"`
+	Started       time.Time   `json:"started"`
+	Lineage       string      `json:"lineage"`
+	Plan          *PlanStatus `json:"plan,omitempty"` // nil: nothing configured
+	Instances     []Instance  `json:"instances"`
+	Checks        []Check     `json:"checks"`
+	Notifies      []Notify    `json:"notifies"`
+	Engine        Engine      `json:"engine"`
+	Sockets       []Socket    `json:"sockets,omitempty"`
+}
+
+// PlanStatus is the running plan.
+type PlanStatus struct {
+	Serial int       `json:"serial"`
+	Digest string    `json:"digest"`
+	Since  time.Time `json:"since"`
+	By     string    `json:"by,omitempty"`   // who applied it
+	From   string    `json:"from,omitempty"` // "apply", or "stored" after a start
+}
+
+// Instance is one virtual router as it is now.
+type Instance struct {
+	Address    plan.Addr `json:"address"`
+	Name       string    `json:"name"`
+	Src        string    `json:"src,omitempty"` // nginx-pair.ha.hcl:54
+	Wire       Wire      `json:"wire"`
+	Role       string    `json:"role"` // waiting, backup, active, leaving, fault, drained
+	Since      time.Time `json:"since"`
+	Why        string    `json:"why"`
+	Priority   Priority  `json:"priority"`
+	AdvertMs   int64     `json:"advert_ms"`
+	VIPs       []VIP     `json:"vips"`
+	Peers      []Peer    `json:"peers"`
+	Checks     []Tracked `json:"checks"`
+	LastChange time.Time `json:"last_change,omitzero"`
+	// Counters: adverts sent and accepted, transitions, and dropped packets by reason.
+	Counters map[string]uint64 `json:"counters"`
+}
+
+// Wire is how the network sees an instance.
+type Wire struct {
+	Interface string      `json:"interface"`
+	Family    plan.Family `json:"family"`
+	VRID      uint8       `json:"vrid"`
+	Version   uint8       `json:"version"`
+	Source    netip.Addr  `json:"source,omitzero"`
+}
+
+// Priority and what it is made of.
+type Priority struct {
+	Configured uint8          `json:"configured"`
+	Effective  uint8          `json:"effective"`
+	Parts      []PriorityPart `json:"parts,omitempty"`
+}
+
+// PriorityPart is what one check adds to the priority at present.
+type PriorityPart struct {
+	Check plan.Addr `json:"check"`
+	Delta int       `json:"delta"`
+}
+
+// VIP as the kernel has it.
+type VIP struct {
+	Address   netip.Prefix `json:"address"`
+	Interface string       `json:"interface"`
+	Present   bool         `json:"present"`
+}
+
+// Peer is a member, or a stranger that was heard.
+type Peer struct {
+	Node         string     `json:"node,omitempty"`
+	Address      netip.Addr `json:"address"`
+	LastAdvertMs *int64     `json:"last_advert_ms"` // age; nil: never heard
+	Priority     uint8      `json:"priority"`       // as heard, else as planned
+	Heard        bool       `json:"heard"`
+}
+
+// Tracked is a check as an instance sees it.
+type Tracked struct {
+	Address plan.Addr `json:"address"`
+	State   string    `json:"state"`
+	Weight  int       `json:"weight"`
+}
+
+// Check is a script and its last run.
+type Check struct {
+	Address    plan.Addr `json:"address"`
+	State      string    `json:"state"` // unknown, up, down
+	Since      time.Time `json:"since,omitzero"`
+	Streak     int       `json:"streak"`                // runs in a row with the last result
+	LastExit   *int      `json:"last_exit"`             // nil: has not ended yet; -1: killed
+	LastOutput string    `json:"last_output,omitempty"` // its last bytes, cleaned
+	LastError  string    `json:"last_error,omitempty"`  // timed out after 2s, not started: …
+	LastRunMs  int64     `json:"last_run_ms"`
+	LastEnd    time.Time `json:"last_end,omitzero"`
+}
+
+// Notify is the state of one notify's queues.
+type Notify struct {
+	Address   plan.Addr `json:"address"`
+	Sent      uint64    `json:"sent"`
+	Failed    uint64    `json:"failed"`
+	Dropped   uint64    `json:"dropped"` // superseded by a newer state, or over the rate
+	Pending   int       `json:"pending"`
+	LastError string    `json:"last_error,omitempty"`
+}
+
+// Engine is how punctual the loop is.
+type Engine struct {
+	Scheduling    string  `json:"scheduling"` // "SCHED_RR 10", "nice -20 (no CAP_SYS_NICE)"
+	LatenessMaxMs float64 `json:"lateness_max_ms"`
+	Wakeups       uint64  `json:"wakeups"`
+	AdvertsLate   uint64  `json:"adverts_late"` // by more than a tenth of their interval
+}
+
+// Socket counts what arrived on one socket pair.
+type Socket struct {
+	Interface string            `json:"interface"`
+	Family    plan.Family       `json:"family"`
+	Received  uint64            `json:"received"`
+	Dropped   map[string]uint64 `json:"dropped,omitempty"` // by reason
+}
+
+// ApplyRequest is the body of POST /v1/plan. If-Match carries the digest that the plan
+// was made against (planfile.NoBase on an empty daemon); ?dry_run=1 stops before
+// anything changes.
+type ApplyRequest struct {
+	Plan      *planfile.Document `json:"plan"`
+	MaxImpact diff.Class         `json:"max_impact,omitempty"`
+	Allow     []string           `json:"allow,omitempty"`
+	WaitMs    int64              `json:"wait_ms,omitempty"` // how long to settle; 0: do not wait
+	Adopt     bool               `json:"adopt,omitempty"`   // take over addresses that are installed and not ours
+	By        string             `json:"by,omitempty"`
+}
+
+// Event is one JSON line of GET /v1/events and of the answer to POST /v1/plan.
+type Event struct {
+	Type string    `json:"type"` // snapshot, transition, check, kernel, advert_drop, step, result
+	Time time.Time `json:"time"`
+
+	Status     *Status     `json:"status,omitempty"`     // snapshot
+	Transition *Transition `json:"transition,omitempty"` // transition
+	Step       *Step       `json:"step,omitempty"`       // step of an apply
+	Result     *Result     `json:"result,omitempty"`     // result, the last line
+	Message    string      `json:"message,omitempty"`
+}
+
+// Transition is a change of role.
+type Transition struct {
+	Instance plan.Addr `json:"instance"`
+	Name     string    `json:"name"`
+	From     string    `json:"from"`
+	To       string    `json:"to"`
+	Why      string    `json:"why"`
+	Priority uint8     `json:"priority"`
+}
+
+// Step of an apply that has ended: prepare, commit, settle, or one part of them.
+type Step struct {
+	Phase   string  `json:"phase"`
+	What    string  `json:"what"`
+	OK      bool    `json:"ok"`
+	TookMs  float64 `json:"took_ms"`
+	Problem string  `json:"problem,omitempty"`
+}
+
+// Result ends an apply. Exit is the code of the table in docs/exit-codes.md.
+type Result struct {
+	Exit    int          `json:"exit"`
+	Message string       `json:"message"`
+	Serial  int          `json:"serial,omitempty"`
+	Digest  string       `json:"digest,omitempty"`
+	Summary diff.Summary `json:"summary,omitzero"`
+}
+
+// Problem is the body of every answer that is not 200.
+type Problem struct {
+	Exit    int    `json:"exit"`
+	Code    string `json:"code"` // HA3001
+	Summary string `json:"summary"`
+	Detail  string `json:"detail,omitempty"` // ends in the next step
+}
+
+func (p *Problem) Error() string {
+	if p.Detail == "" {
+		return p.Summary
+	}
+	return p.Summary + ": " + p.Detail
+}
+
+// RunningPlan is the answer of GET /v1/plan; its ETag is the digest.
+type RunningPlan struct {
+	FormatVersion string     `json:"format_version"`
+	Status        PlanStatus `json:"status"`
+	Lineage       string     `json:"lineage"`
+	Plan          *plan.Plan `json:"plan"`
+}
