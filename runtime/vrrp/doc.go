@@ -1,0 +1,43 @@
+// Package vrrp decides for one virtual router: what was heard and which deadlines have
+// passed go in, what to send and whether to hold the addresses comes out. It has no
+// socket, no clock, no goroutine and no chance in it; the same events give the same
+// effects.
+//
+// The words are those of RFC 9568. keepalived and the older RFCs say MASTER for active;
+// here that word appears only where programs of others read it.
+//
+//	                 start delay over
+//	      waiting ─────────────────────▶ backup ◀─────────────────────────┐
+//	         │ priority 255                │ ▲                            │
+//	         │           nothing heard for │ │ a better advert            │
+//	         │           down interval     ▼ │                            │
+//	         └──────────────────────────▶ active ◀── nobody came ──┐      │
+//	                                       │                       │      │
+//	                     stop, or an offer ▼                       │      │
+//	                                     leaving ──────────────────┘      │
+//	                                       │ a successor's advert ────────┘ (offer)
+//	                                       ▼ (stop)
+//	                                     waiting
+//
+//	any role ── link or kernel fails, a stranger speaks another dialect ──▶ fault ──▶ backup
+//
+// Three things go beyond the RFC, each because clients lose packets without it:
+//
+// Leaving. A router that leaves on purpose sends priority 0 and goes on holding its
+// addresses until its successor's first advert, three intervals and the largest skew at
+// the most. RFC 9568, 6.4.3 would have it release them at once, and then nobody answers
+// for the successor's skew.
+//
+// Offer. An active whose effective priority falls below another member's does not wait
+// to be timed out: it leaves as above, and resumes if nobody comes.
+//
+// Grace. A router that gives way to a better advert keeps its addresses for some
+// milliseconds more: the new active announces itself only after its first advert.
+//
+// What always holds (each has a test):
+//   - adverts with priority above 0 leave only while active;
+//   - a backup becomes active only by its own deadline, never by what it hears;
+//   - a packet that fails a check changes nothing but a counter, and, before the first
+//     claim, may put the router into fault, naming who speaks otherwise;
+//   - a new Spec never moves a running deadline to a later instant and never says goodbye.
+package vrrp

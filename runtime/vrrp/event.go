@@ -1,0 +1,72 @@
+package vrrp
+
+import "net/netip"
+
+// Event is what happens to a router. Kind says which of the other fields count.
+type Event struct {
+	Kind EventKind
+
+	Advert *Advert    // Heard; valid only during the step
+	From   netip.Addr // Heard
+
+	Priority uint8  // Priority
+	Failing  string // Failing: what failed, empty when nothing fails any more
+	Link     string // Link: what is wrong with the interface, empty when it is well
+
+	Holding bool // Start: the addresses are installed, left by a process before this one
+	Fresh   bool // Start: its last advert is younger than any peer's down interval
+
+	Refusal string // Refused: what the kernel said
+}
+
+// EventKind tells events apart.
+type EventKind uint8
+
+const (
+	// Start begins the protocol.
+	Start EventKind = iota + 1
+	// Tick says that time has passed. Everything received before is stepped before it.
+	Tick
+	// Heard is an advert that the codec accepted.
+	Heard
+	// Priority sets the effective priority.
+	Priority
+	// Failing is a check without weight that fails, or does so no longer.
+	Failing
+	// Link is the state of the interface.
+	Link
+	// Installed says that the kernel has all addresses of this router.
+	Installed
+	// Refused says that the kernel refuses one of them.
+	Refused
+	// Frozen says that the process stood still for longer than a down interval; it comes
+	// before anything that was received meanwhile.
+	Frozen
+	// Stop asks the router to leave; it is gone when its role is Waiting.
+	Stop
+)
+
+// Effect is something to do, in the order in which it is listed.
+type Effect struct {
+	Kind EffectKind
+
+	Priority uint8  // Send: what the advert carries; 0 is goodbye
+	From, To Role   // Change
+	Why      string // Change
+}
+
+// EffectKind tells effects apart.
+type EffectKind uint8
+
+const (
+	// Send one advert with the priority of the effect.
+	Send EffectKind = iota + 1
+	// Claim: the addresses are wanted from now on.
+	Claim
+	// Yield: they are wanted no longer.
+	Yield
+	// Announce every address, because it has just come up or because somebody contended.
+	Announce
+	// Change of role.
+	Change
+)

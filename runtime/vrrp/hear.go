@@ -1,0 +1,191 @@
+package vrrp
+
+import (
+	"fmt"
+	"net/netip"
+	"time"
+
+	"hafile/runtime/vrrp/wire"
+)
+
+// hear is RFC 9568, 7.1 and 6.4: the checks that need the router, then what its role
+// makes of the advert.
+func (r *Router) hear(now Instant, a *Advert, from netip.Addr, out []Effect) []Effect {
+	if from == r.spec.Source {
+		r.counters.Dropped[wire.OwnSource]++
+		return out
+	}
+	if reason := r.mismatch(a); reason != wire.OK {
+		return r.strange(now, a, from, reason, out)
+	}
+	r.counters.Accepted++
+	r.heard = Peer{Address: from, Priority: a.Priority, At: now}
+	switch r.role {
+	case Backup:
+		return r.hearBackup(now, a, from, out)
+	case Active:
+		return r.hearActive(now, a, from, out)
+	case Leaving:
+		return r.hearLeaving(now, a, out)
+	}
+	return out
+}
+
+// mismatch is what separates two groups that share a VRID. Version 3 has no
+// authentication and learns the interval; version 2 drops another one.
+func (r *Router) mismatch(a *Advert) Reason {
+	switch {
+	case a.Version != r.spec.Version:
+		return wire.VersionMismatch
+	case a.Version == 3:
+		return wire.OK
+	case a.Auth != r.spec.Auth:
+		return wire.AuthTypeMismatch
+	case a.Auth == wire.AuthPass && a.Password != r.spec.Password:
+		return wire.AuthFailed
+	case a.Interval != r.spec.Interval:
+		return wire.IntervalMismatch
+	}
+	return wire.OK
+}
+
+// strange drops an advert in another dialect. Before its first claim the router goes to
+// fault while it hears such a neighbour: both would end as active, each deaf to the
+// other. Later it holds what it has, or one forged packet could stop a group.
+func (r *Router) strange(now Instant, a *Advert, from netip.Addr, reason Reason, out []Effect) []Effect {
+	r.counters.Dropped[reason]++
+	waiting := r.role == Backup || r.role == Waiting && r.startAt != 0
+	switch {
+	case r.hasClaimed || r.claimed:
+		return out
+	case waiting, r.role == Fault && r.faultTill != 0:
+		r.faultTill = now.Add(3*max(a.Interval, r.spec.Interval) + time.Second)
+	}
+	if !waiting {
+		return out
+	}
+	return r.fail(now, r.dialect(a, from, reason), out)
+}
+
+// dialect says what a stranger speaks. It never shows a password.
+func (r *Router) dialect(a *Advert, from netip.Addr, reason Reason) string {
+	switch reason {
+	case wire.VersionMismatch:
+		return fmt.Sprintf("%s speaks VRRPv%d with VRID %d, this router VRRPv%d", from, a.Version, a.VRID, r.spec.Version)
+	case wire.AuthTypeMismatch:
+		return fmt.Sprintf("%s sends VRID %d with authentication %s, this router %s", from, a.VRID, a.Auth, r.spec.Auth)
+	case wire.IntervalMismatch:
+		return fmt.Sprintf("%s sends VRID %d every %s, this router every %s", from, a.VRID, a.Interval, r.spec.Interval)
+	}
+	return fmt.Sprintf("%s sends VRID %d with another password", from, a.VRID)
+}
+
+// Describe says what keeps an advert from belonging to a router with this spec; empty
+// if nothing does. It serves whoever listens before a router is started.
+func Describe(spec Spec, a *Advert, from netip.Addr) string {
+	r := New(spec)
+	if reason := r.mismatch(a); reason != wire.OK {
+		return r.dialect(a, from, reason)
+	}
+	return ""
+}
+
+// hearBackup is RFC 9568, 6.4.2.
+func (r *Router) hearBackup(now Instant, a *Advert, from netip.Addr, out []Effect) []Effect {
+	if a.Priority == 0 {
+		r.downAt = earliest(r.downAt, now.Add(r.skew()))
+		return out
+	}
+	if r.claimed && r.releaseAt == 0 {
+		r.releaseAt = now.Add(r.grace()) // held since before the start; somebody else answers
+	}
+	if !r.takesOverFrom(now, a) {
+		r.adopt(a)
+		r.downAt = now.Add(r.downInterval())
+	}
+	return out
+}
+
+// takesOverFrom reports whether the running deadline is left to expire: the active has a
+// lower priority and nothing keeps this router from preempting it.
+func (r *Router) takesOverFrom(now Instant, a *Advert) bool {
+	r.stale = lacks(r.spec.Addresses, a)
+	switch {
+	case a.Priority >= r.effective:
+		r.preemptAt = 0
+		return false
+	case !r.spec.Preempt || r.stale.IsValid():
+		return false
+	case r.spec.PreemptDelay > 0 && r.preemptAt == 0:
+		r.preemptAt = now.Add(r.spec.PreemptDelay)
+	}
+	return r.preemptAt <= now
+}
+
+// adopt learns the active's interval, within bounds (version 3 only).
+func (r *Router) adopt(a *Advert) {
+	if r.spec.Version == 3 {
+		r.adopted = min(a.Interval, max(adoptMin, adoptFactor*r.spec.Interval))
+	}
+}
+
+// hearActive is RFC 9568, 6.4.3.
+func (r *Router) hearActive(now Instant, a *Advert, from netip.Addr, out []Effect) []Effect {
+	switch {
+	case a.Priority == 0:
+		r.advertAt = now.Add(r.cadence.interval)
+		return r.send(r.advertised(), out)
+	case outranks(a, from, r.advertised(), r.spec.Source):
+		r.releaseAt = now.Add(r.grace())
+		if r.failing != "" {
+			return r.change(Fault, r.failing+" fails; "+from.String()+" has taken over", out)
+		}
+		return r.follow(now, a, fmt.Sprintf("%s has priority %d", from, a.Priority), out)
+	}
+	return r.assert(now, out)
+}
+
+// assert answers a lesser active at once, and tells the segment again where the
+// addresses are: some hosts have believed the other. Four times an interval are enough.
+func (r *Router) assert(now Instant, out []Effect) []Effect {
+	if r.lastAssert != 0 && now.Sub(r.lastAssert) < r.cadence.interval/4 {
+		return out
+	}
+	r.lastAssert = now
+	r.advertAt = now.Add(r.cadence.interval)
+	out = r.send(r.advertised(), out)
+	if r.refusedAt == 0 {
+		out = append(out, Effect{Kind: Announce})
+	}
+	return out
+}
+
+// hearLeaving: the first advert of a successor ends a departure. A successor that is
+// lesser than an unharmed offerer was not the better member the offer was made for.
+func (r *Router) hearLeaving(now Instant, a *Advert, out []Effect) []Effect {
+	switch {
+	case a.Priority == 0:
+		return out
+	case r.leave.offer && r.failing == "" && a.Priority < r.effective:
+		return r.resume(now, fmt.Sprintf("%s has only priority %d", r.heard.Address, a.Priority), out)
+	}
+	return r.succeeded(now, a, r.heard, out)
+}
+
+// follow makes the router the backup of an active that it has just heard.
+func (r *Router) follow(now Instant, a *Advert, why string, out []Effect) []Effect {
+	r.advertAt, r.refusedAt, r.preemptAt = 0, 0, 0
+	r.adopted = r.spec.Interval
+	r.adopt(a)
+	r.downAt = now.Add(r.downInterval())
+	return r.change(Backup, why, out)
+}
+
+// advertised is the priority that adverts carry. One whose check fails, and who stays
+// only because nobody else came, sends the lowest: any fit member takes over.
+func (r *Router) advertised() uint8 {
+	if r.failing != "" && r.spec.Priority != Owner {
+		return 1
+	}
+	return r.effective
+}

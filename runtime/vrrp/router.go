@@ -1,0 +1,418 @@
+package vrrp
+
+import (
+	"fmt"
+	"net/netip"
+	"time"
+
+	"hafile/runtime/vrrp/wire"
+)
+
+// Router is one virtual router of this node.
+type Router struct {
+	spec      Spec
+	role      Role
+	effective uint8 // what adverts carry; see Priority events
+	failing   string
+	link      string
+
+	adopted time.Duration // the active's interval; a version 2 router never learns one
+
+	startAt   Instant // waiting: end of the start delay
+	downAt    Instant // backup: takes over
+	preemptAt Instant // backup: end of the preempt delay
+	advertAt  Instant // active: next advert
+	releaseAt Instant // backup: end of the grace
+	refusedAt Instant // active: the kernel refuses since
+	refusal   string
+	faultTill Instant // fault: a cause that only time cures
+
+	cadence cadence
+	leave   leave
+
+	claimed    bool // the addresses are wanted
+	hasClaimed bool // since the start
+	lastAssert Instant
+	stale      netip.Addr // an address that the active announces and we do not know
+
+	heard    Peer
+	counters Counters
+}
+
+// cadence is the time between own adverts. A longer interval of version 3 is announced
+// in three adverts at the old cadence first, so that no backup times out meanwhile.
+type cadence struct {
+	interval time.Duration
+	old      int // adverts still to be sent at it
+}
+
+// Peer is who was heard last.
+type Peer struct {
+	Address  netip.Addr
+	Priority uint8
+	At       Instant // 0: nobody yet
+}
+
+// Counters of a router, never reset.
+type Counters struct {
+	Sent, Accepted, Goodbyes, Changes uint64
+	Dropped                           [wire.Reasons]uint64 // by Reason
+}
+
+// New is a router that waits for its Start.
+func New(spec Spec) *Router {
+	return &Router{
+		spec: spec, effective: spec.Priority, adopted: spec.Interval,
+		cadence: cadence{interval: spec.Interval},
+	}
+}
+
+// Role at present.
+func (r *Router) Role() Role { return r.role }
+
+// Effective is the priority that the next advert carries while active.
+func (r *Router) Effective() uint8 { return r.effective }
+
+// Spec as configured last.
+func (r *Router) Spec() *Spec { return &r.spec }
+
+// Claimed reports whether the router wants its addresses installed.
+func (r *Router) Claimed() bool { return r.claimed }
+
+// Heard is the last foreign advert.
+func (r *Router) Heard() Peer { return r.heard }
+
+// Stale is an address that the active announces and this router does not know; the
+// zero address if there is none.
+func (r *Router) Stale() netip.Addr { return r.stale }
+
+// Counters since New.
+func (r *Router) Counters() *Counters { return &r.counters }
+
+// Deadline is when the router wants its next Tick; 0 if it waits for events only.
+func (r *Router) Deadline() Instant {
+	d := r.releaseAt
+	switch r.role {
+	case Waiting:
+		d = earliest(d, r.startAt)
+	case Backup:
+		d = earliest(d, r.downAt)
+	case Active:
+		d = earliest(d, earliest(r.advertAt, r.refusalEnd()))
+	case Leaving:
+		d = earliest(d, r.leave.deadline())
+	case Fault:
+		d = earliest(d, r.faultTill)
+	}
+	return d
+}
+
+// Step takes one event and appends what follows from it to out.
+func (r *Router) Step(now Instant, ev Event, out []Effect) []Effect {
+	switch ev.Kind {
+	case Start:
+		return r.start(now, ev, out)
+	case Tick:
+		return r.tick(now, out)
+	case Heard:
+		return r.hear(now, ev.Advert, ev.From, out)
+	case Priority:
+		return r.setPriority(now, ev.Priority, out)
+	case Failing:
+		return r.setFailing(now, ev.Failing, out)
+	case Link:
+		return r.setLink(now, ev.Link, out)
+	case Installed:
+		return r.installed(out)
+	case Refused:
+		return r.refused(now, ev.Refusal, out)
+	case Frozen:
+		r.frozen(now)
+		return out
+	case Stop:
+		return r.stop(now, out)
+	}
+	panic(fmt.Sprintf("vrrp: event %d", ev.Kind))
+}
+
+// start is RFC 9568, 6.4.1, and what a restarted process does with addresses that it
+// finds: it never removes and adds them again.
+func (r *Router) start(now Instant, ev Event, out []Effect) []Effect {
+	if ev.Holding {
+		r.claimed = true
+		out = append(out, Effect{Kind: Claim})
+	}
+	switch {
+	case r.link != "":
+		return r.fail(now, r.link, out)
+	case ev.Holding && ev.Fresh && r.failing == "":
+		return r.activate(now, "adopted its addresses before anybody missed it", out)
+	case r.spec.StartDelay > 0:
+		r.startAt = now.Add(r.spec.StartDelay)
+		return out
+	}
+	return r.listen(now, "started", out)
+}
+
+// listen makes the router a backup with its full down interval before it, or active at
+// once where it owns the addresses.
+func (r *Router) listen(now Instant, why string, out []Effect) []Effect {
+	r.startAt = 0
+	if r.failing != "" {
+		return r.change(Fault, r.failing+" fails", out)
+	}
+	if r.spec.Priority == Owner {
+		return r.activate(now, "priority 255: it owns the addresses", out)
+	}
+	r.adopted = r.spec.Interval
+	r.downAt = now.Add(r.downInterval())
+	r.preemptAt = 0
+	return r.change(Backup, why, out)
+}
+
+// activate sends first, so that a lesser active falls silent, then claims.
+func (r *Router) activate(now Instant, why string, out []Effect) []Effect {
+	r.startAt, r.downAt, r.preemptAt, r.releaseAt, r.refusedAt = 0, 0, 0, 0, 0
+	r.stale = netip.Addr{}
+	r.cadence = cadence{interval: r.spec.Interval}
+	r.advertAt = now.Add(r.spec.Interval)
+	out = r.send(r.advertised(), out)
+	already := r.claimed
+	r.claimed, r.hasClaimed = true, true
+	out = append(out, Effect{Kind: Claim})
+	out = r.change(Active, why, out)
+	if already {
+		out = append(out, Effect{Kind: Announce})
+	}
+	return out
+}
+
+// tick acts on every deadline that has passed.
+func (r *Router) tick(now Instant, out []Effect) []Effect {
+	if r.releaseAt != 0 && r.releaseAt <= now {
+		out = r.yield(out)
+	}
+	switch r.role {
+	case Waiting:
+		if r.startAt != 0 && r.startAt <= now {
+			out = r.listen(now, "start delay is over", out)
+		}
+	case Backup:
+		if r.downAt <= now {
+			out = r.activate(now, r.silence(now), out)
+		}
+	case Active:
+		out = r.tickActive(now, out)
+	case Leaving:
+		out = r.tickLeaving(now, out)
+	case Fault:
+		if r.faultTill != 0 && r.faultTill <= now {
+			r.faultTill = 0
+			out = r.recover(now, "the cause of the fault has passed", out)
+		}
+	}
+	return out
+}
+
+// tickActive re-arms from the deadline and not from now: lateness does not add up. After
+// a whole interval it starts anew, so that no burst follows a stall.
+func (r *Router) tickActive(now Instant, out []Effect) []Effect {
+	if end := r.refusalEnd(); end != 0 && end <= now {
+		return r.giveUp(now, out)
+	}
+	if r.advertAt > now {
+		return out
+	}
+	out = r.send(r.advertised(), out)
+	r.cadence.sent(r.spec.Interval)
+	r.advertAt = r.advertAt.Add(r.cadence.interval)
+	if r.advertAt <= now {
+		r.advertAt = now.Add(r.cadence.interval)
+	}
+	return out
+}
+
+// sent counts down the adverts at the old cadence.
+func (c *cadence) sent(interval time.Duration) {
+	if c.old > 0 {
+		c.old--
+	}
+	if c.old == 0 {
+		c.interval = interval
+	}
+}
+
+// silence says why a backup takes over.
+func (r *Router) silence(now Instant) string {
+	switch {
+	case r.heard.At == 0:
+		return "heard nobody for its whole down interval"
+	case r.heard.Priority == 0:
+		return fmt.Sprintf("%s said goodbye", r.heard.Address)
+	case now.Sub(r.heard.At) < r.adopted*time.Duration(r.spec.DownAdverts):
+		return fmt.Sprintf("priority %d is above the %d of %s", r.effective, r.heard.Priority, r.heard.Address)
+	}
+	return fmt.Sprintf("%s has been silent for %s", r.heard.Address, now.Sub(r.heard.At).Round(time.Millisecond))
+}
+
+// setPriority takes a new effective priority. A backup's running deadline follows the
+// skew, but never to a later instant; an active's peers decide, unless an offer is due.
+func (r *Router) setPriority(now Instant, p uint8, out []Effect) []Effect {
+	before := r.effective
+	r.effective = p
+	switch {
+	case r.role == Backup && p > before:
+		r.downAt = r.downAt.Add(r.skew() - Skew(r.spec.Version, before, r.adopted))
+	case r.role == Active && p < before:
+		return r.offer(now, fmt.Sprintf("its priority fell to %d, another member has %d", p, r.spec.Rival), out)
+	case r.role == Leaving && r.leave.offer && r.failing == "" && p >= r.spec.Rival:
+		return r.resume(now, "its priority rose again", out)
+	}
+	return out
+}
+
+// setFailing is a check without weight: it makes a backup unfit and an active offer its
+// addresses to whoever is left.
+func (r *Router) setFailing(now Instant, what string, out []Effect) []Effect {
+	before := r.failing
+	r.failing = what
+	switch {
+	case (what == "") == (before == ""):
+		return out
+	case what == "":
+		return r.healed(now, before, out)
+	case r.role == Active:
+		return r.beginLeave(now, what+" fails", leave{offer: true}, out)
+	case r.role == Backup:
+		return r.fail(now, what+" fails", out)
+	}
+	return out
+}
+
+func (r *Router) healed(now Instant, what string, out []Effect) []Effect {
+	switch r.role {
+	case Leaving:
+		if r.leave.offer {
+			return r.resume(now, what+" works again", out)
+		}
+	case Fault:
+		return r.recover(now, what+" works again", out)
+	}
+	return out
+}
+
+// setLink releases at once: what cannot be reached holds nothing.
+func (r *Router) setLink(now Instant, wrong string, out []Effect) []Effect {
+	before := r.link
+	r.link = wrong
+	switch {
+	case wrong == before:
+		return out
+	case wrong == "" && r.role == Fault:
+		return r.recover(now, "the interface is back", out)
+	case wrong != "" && r.role == Leaving && !r.leave.offer:
+		return r.gone("stopped", out)
+	case wrong != "" && r.role != Fault && !r.stopped():
+		return r.fail(now, wrong, out)
+	}
+	return out
+}
+
+// stopped reports whether the router has not started or has left for good.
+func (r *Router) stopped() bool { return r.role == Waiting && r.startAt == 0 }
+
+// fail makes the router silent until what failed is well again.
+func (r *Router) fail(_ Instant, why string, out []Effect) []Effect {
+	r.startAt, r.downAt, r.advertAt, r.refusedAt = 0, 0, 0, 0
+	out = r.yield(out)
+	return r.change(Fault, why, out)
+}
+
+// recover leaves fault when no cause of it is left.
+func (r *Router) recover(now Instant, why string, out []Effect) []Effect {
+	if r.link != "" || r.failing != "" || r.faultTill != 0 {
+		return out
+	}
+	return r.listen(now, why, out)
+}
+
+// installed follows a Claim when the kernel has the addresses: only then may the segment
+// hear of them.
+func (r *Router) installed(out []Effect) []Effect {
+	r.refusedAt = 0
+	if r.role != Active {
+		return out
+	}
+	return append(out, Effect{Kind: Announce})
+}
+
+func (r *Router) refused(now Instant, what string, out []Effect) []Effect {
+	if r.role == Active && r.refusedAt == 0 {
+		r.refusedAt = now
+	}
+	r.refusal = what
+	return out
+}
+
+func (r *Router) refusalEnd() Instant {
+	if r.refusedAt == 0 {
+		return 0
+	}
+	return r.refusedAt.Add(refusalMax)
+}
+
+// giveUp leaves the group to others after the kernel has refused an address for long
+// enough: an active that cannot answer is worse than a change.
+func (r *Router) giveUp(now Instant, out []Effect) []Effect {
+	r.faultTill = now.Add(refusalPause)
+	out = r.send(0, out)
+	return r.fail(now, "the kernel refuses an address: "+r.refusal, out)
+}
+
+// frozen makes a backup listen again: what it slept through it did not hear.
+func (r *Router) frozen(now Instant) {
+	if r.role == Backup {
+		r.downAt = now.Add(r.downInterval())
+	}
+}
+
+func (r *Router) send(priority uint8, out []Effect) []Effect {
+	r.counters.Sent++
+	if priority == 0 {
+		r.counters.Goodbyes++
+	}
+	return append(out, Effect{Kind: Send, Priority: priority})
+}
+
+func (r *Router) yield(out []Effect) []Effect {
+	r.releaseAt = 0
+	if !r.claimed {
+		return out
+	}
+	r.claimed = false
+	return append(out, Effect{Kind: Yield})
+}
+
+func (r *Router) change(to Role, why string, out []Effect) []Effect {
+	from := r.role
+	r.role = to
+	if from == to {
+		return out
+	}
+	r.counters.Changes++
+	return append(out, Effect{Kind: Change, From: from, To: to, Why: why})
+}
+
+func (r *Router) skew() time.Duration { return Skew(r.spec.Version, r.effective, r.adopted) }
+
+func (r *Router) downInterval() time.Duration {
+	return Down(r.spec.Version, r.effective, r.adopted, r.spec.DownAdverts)
+}
+
+// Message is the advert with this priority, ready for the codec.
+func (r *Router) Message(priority uint8) Advert {
+	return Advert{
+		Version: r.spec.Version, VRID: r.spec.VRID, Priority: priority, Interval: r.spec.Interval,
+		Auth: r.spec.Auth, Password: r.spec.Password, Checksum: r.spec.Checksum, Addresses: r.spec.Addresses,
+	}
+}
