@@ -1,0 +1,300 @@
+package control
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"hafile/lang/plan"
+)
+
+// Bounds of the server. A plan of a thousand instances is 2 MB.
+const (
+	bodyMax    = 16 << 20
+	headerWait = 5 * time.Second
+	bodyWait   = 10 * time.Second
+	lineWait   = 5 * time.Second // to write one line to a reader that does not read
+	idleWait   = time.Minute
+)
+
+// Backend is the daemon as the server sees it. Its methods are called from many
+// goroutines.
+type Backend interface {
+	Status() *Status
+	// Plan is the running plan; its Plan is nil where nothing is configured.
+	Plan() *RunningPlan
+	// Apply carries out a plan. A refusal is returned before anything is emitted; after
+	// the first event the last one is a result. The context ends when the client goes
+	// away, which stops nothing that has been committed.
+	Apply(ctx context.Context, a Apply, emit func(Event)) *Problem
+}
+
+// Apply is a request for Backend.Apply.
+type Apply struct {
+	ApplyRequest
+	Base   string // If-Match: the digest the plan was made against, or planfile.NoBase
+	DryRun bool
+}
+
+// Server answers on the control socket.
+type Server struct {
+	backend Backend
+	hub     *Hub
+	http    http.Server
+	stop    context.CancelFunc
+}
+
+type writerKey struct{}
+
+// NewServer serves what the backend knows and what is published on the hub.
+func NewServer(b Backend, hub *Hub) *Server {
+	ctx, stop := context.WithCancel(context.Background())
+	s := &Server{backend: b, hub: hub, stop: stop}
+	s.http = http.Server{
+		Handler:           s.routes(),
+		ReadHeaderTimeout: headerWait,
+		IdleTimeout:       idleWait,
+		MaxHeaderBytes:    16 << 10,
+		BaseContext:       func(net.Listener) context.Context { return ctx },
+		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
+			known, ok := c.(*conn)
+			return context.WithValue(ctx, writerKey{}, ok && known.writer)
+		},
+	}
+	return s
+}
+
+// Serve answers until Close. The listener is one of [Listen]: connections from elsewhere
+// may only read.
+func (s *Server) Serve(l net.Listener) error {
+	err := s.http.Serve(l)
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return err
+}
+
+// Close ends the event streams, gives requests under way a second, and removes the socket.
+func (s *Server) Close() {
+	s.stop()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	if s.http.Shutdown(ctx) != nil {
+		s.http.Close()
+	}
+}
+
+func (s *Server) routes() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /v1/status", s.getStatus)
+	mux.HandleFunc("GET /v1/plan", s.getPlan)
+	mux.HandleFunc("POST /v1/plan", s.postPlan)
+	mux.HandleFunc("GET /v1/events", s.getEvents)
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		writeProblem(w, http.StatusNotFound, &Problem{
+			Exit: 1, Code: "HA3011", Summary: "no such request",
+			Detail: fmt.Sprintf("This daemon does not know %s %.100q. Use a hafile of its release, or upgrade the daemon.", r.Method, r.URL.Path),
+		})
+	})
+	return mux
+}
+
+func (s *Server) getStatus(w http.ResponseWriter, _ *http.Request) {
+	writeJSON(w, http.StatusOK, s.backend.Status())
+}
+
+// getPlan shows inline secrets only to those who could read them in the state directory.
+func (s *Server) getPlan(w http.ResponseWriter, r *http.Request) {
+	running := s.backend.Plan()
+	if !isWriter(r) {
+		running = redacted(running)
+	}
+	w.Header().Set("ETag", `"`+running.Status.Digest+`"`)
+	writeJSON(w, http.StatusOK, running)
+}
+
+func redacted(r *RunningPlan) *RunningPlan {
+	if r.Plan == nil {
+		return r
+	}
+	c := *r
+	c.Plan = r.Plan.Clone()
+	for i := range c.Plan.Desired.Instances {
+		if a := c.Plan.Desired.Instances[i].Auth; a != nil && a.Password.Inline() {
+			a.Password = plan.Secret{Value: plan.Redacted}
+		}
+	}
+	return &c
+}
+
+func isWriter(r *http.Request) bool {
+	w, _ := r.Context().Value(writerKey{}).(bool)
+	return w
+}
+
+func (s *Server) postPlan(w http.ResponseWriter, r *http.Request) {
+	if !isWriter(r) {
+		writeProblem(w, http.StatusForbidden, &Problem{
+			Exit: 1, Code: "HA3010", Summary: "not permitted",
+			Detail: "Only root may change what the daemon runs; the socket's group may look. Run the command as root.",
+		})
+		return
+	}
+	a, status, p := readApply(w, r)
+	if p != nil {
+		writeProblem(w, status, p)
+		return
+	}
+	lines := &lineWriter{w: w, rc: http.NewResponseController(w)}
+	p = s.backend.Apply(r.Context(), a, lines.emit)
+	switch {
+	case p == nil:
+	case lines.begun:
+		lines.emit(Event{Type: "result", Time: time.Now(), Result: &Result{Exit: p.Exit, Message: p.Error()}})
+	default:
+		writeProblem(w, statusOf(p), p)
+	}
+}
+
+// readApply reads the request. Half a body is waited for no longer than bodyWait.
+func readApply(w http.ResponseWriter, r *http.Request) (Apply, int, *Problem) {
+	rc := http.NewResponseController(w)
+	_ = rc.SetReadDeadline(time.Now().Add(bodyWait))
+	a, err := decodeApply(http.MaxBytesReader(w, r.Body, bodyMax))
+	_ = rc.SetReadDeadline(time.Time{})
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooLarge):
+		return a, http.StatusRequestEntityTooLarge, &Problem{
+			Exit: 1, Code: "HA3012", Summary: "the plan is too large",
+			Detail: fmt.Sprintf("The daemon reads requests up to %d MiB. Take the plan's diagnostics or instances apart.", bodyMax>>20),
+		}
+	case err != nil:
+		return a, http.StatusBadRequest, badRequest("The body is not an apply request: " + err.Error() + ". Make the plan with this release's hafile.")
+	}
+	a.Base = strings.Trim(r.Header.Get("If-Match"), `"`)
+	if a.Base == "" {
+		return a, http.StatusBadRequest, badRequest(`If-Match is missing: send the digest of the running plan, or "none" if there is none.`)
+	}
+	switch v := r.URL.Query().Get("dry_run"); v {
+	case "", "0", "1":
+		a.DryRun = v == "1"
+	default:
+		return a, http.StatusBadRequest, badRequest("dry_run is 0 or 1.")
+	}
+	return a, 0, nil
+}
+
+func badRequest(detail string) *Problem {
+	return &Problem{Exit: 1, Code: "HA3008", Summary: "malformed request", Detail: detail}
+}
+
+// decodeApply reads one JSON value and nothing behind it.
+func decodeApply(body io.Reader) (Apply, error) {
+	var a Apply
+	dec := json.NewDecoder(body)
+	if err := dec.Decode(&a.ApplyRequest); err != nil {
+		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+			err = errors.New("it ends early")
+		}
+		return a, err
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return a, errors.New("something follows the request")
+	}
+	switch {
+	case a.Plan == nil:
+		return a, errors.New("it has no plan")
+	case a.WaitMs < 0 || a.WaitMs > int64(time.Hour/time.Millisecond):
+		return a, fmt.Errorf("wait_ms must be 0..3600000, got %d", a.WaitMs)
+	case a.MaxImpact != "" && a.MaxImpact.Rank() < 0:
+		return a, fmt.Errorf("%q is no class of impact", a.MaxImpact)
+	}
+	return a, nil
+}
+
+// statusOf is the row of the table in docs/exit-codes.md.
+func statusOf(p *Problem) int {
+	switch p.Exit {
+	case 1:
+		return http.StatusBadRequest
+	case 4:
+		return http.StatusForbidden
+	case 5:
+		return http.StatusPreconditionFailed
+	case 6:
+		return http.StatusMisdirectedRequest
+	}
+	return http.StatusInternalServerError
+}
+
+// getEvents subscribes before it takes the snapshot: an event in between is told twice
+// rather than not at all.
+func (s *Server) getEvents(w http.ResponseWriter, r *http.Request) {
+	events, stop := s.hub.Subscribe()
+	defer stop()
+	lines := &lineWriter{w: w, rc: http.NewResponseController(w)}
+	lines.emit(Event{Type: "snapshot", Time: time.Now(), Status: s.backend.Status()})
+	for lines.err == nil {
+		select {
+		case <-r.Context().Done():
+			return
+		case ev, ok := <-events:
+			if !ok {
+				panic(http.ErrAbortHandler) // a cut stream is not mistaken for its end
+			}
+			lines.emit(ev)
+		}
+	}
+}
+
+// lineWriter writes JSON lines, each at once. After an error it writes no more, and the
+// caller goes on: what it does is worth more than the report of it.
+type lineWriter struct {
+	w     http.ResponseWriter
+	rc    *http.ResponseController
+	begun bool
+	err   error
+}
+
+func (l *lineWriter) emit(ev Event) {
+	if l.err != nil {
+		return
+	}
+	if !l.begun {
+		l.begun = true
+		l.w.Header().Set("Content-Type", "application/jsonl")
+	}
+	_ = l.rc.SetWriteDeadline(time.Now().Add(lineWait))
+	raw, err := json.Marshal(ev)
+	if err == nil {
+		_, err = l.w.Write(append(raw, '\n'))
+	}
+	if err == nil {
+		err = l.rc.Flush()
+	}
+	_ = l.rc.SetWriteDeadline(time.Time{})
+	l.err = err
+}
+
+func writeProblem(w http.ResponseWriter, status int, p *Problem) { writeJSON(w, status, p) }
+
+func writeJSON(w http.ResponseWriter, status int, v any) {
+	raw, err := json.Marshal(v)
+	if err != nil {
+		panic(fmt.Sprintf("control: an answer that cannot be written: %v", err))
+	}
+	rc := http.NewResponseController(w)
+	_ = rc.SetWriteDeadline(time.Now().Add(lineWait))
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_, _ = w.Write(append(raw, '\n'))
+	_ = rc.Flush()
+	_ = rc.SetWriteDeadline(time.Time{})
+}
