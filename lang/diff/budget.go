@@ -8,7 +8,7 @@ type Budget struct {
 	Instance plan.Addr `json:"instance"`
 	From     string    `json:"from"` // the node that fails
 	To       string    `json:"to"`   // the node that takes over
-	// Checks has a row for each tracked check that can move the VIP.
+	// Checks has a row for each tracked check; Moves says whether it can move the VIP.
 	Checks []CheckBudget `json:"checks,omitempty"`
 	// DownMs: machine or link dies: DownAdverts × interval + skew of the successor.
 	DownMs int64 `json:"down_ms"`
@@ -24,4 +24,53 @@ type CheckBudget struct {
 	TakeoverMs int64     `json:"takeover_ms"`
 	// Moves is false when the check cannot move the VIP: its weight is too small.
 	Moves bool `json:"moves"`
+}
+
+// Budgets lists, for each instance and each ordered pair of its members, how long the
+// clients wait when the first fails and the second takes over. The waits are the
+// longest that the timers allow, with nothing else failing.
+func Budgets(p *plan.Plan) []Budget {
+	var all []Budget
+	for i := range p.Desired.Instances {
+		in := &p.Desired.Instances[i]
+		for _, from := range in.Members {
+			for _, to := range in.Members {
+				if from.Node != to.Node {
+					all = append(all, budget(p, in, from, to))
+				}
+			}
+		}
+	}
+	return all
+}
+
+func budget(p *plan.Plan, in *plan.Instance, from, to plan.Member) Budget {
+	b := Budget{Instance: in.Address, From: from.Node, To: to.Node, DownMs: millis(downInterval(in, to.Priority))}
+	for _, t := range in.Track {
+		if c := p.Desired.Check(t.Check); c != nil {
+			b.Checks = append(b.Checks, checkBudget(in, c, from, to))
+		}
+	}
+	return b
+}
+
+// checkBudget has this one check down on the member that fails, every other one up.
+func checkBudget(in *plan.Instance, c *plan.Check, from, to plan.Member) CheckBudget {
+	lowered, _, failed := plan.Effective(from.Priority, in.Track, func(a plan.Addr) plan.CheckState {
+		if a == c.Address {
+			return plan.CheckDown
+		}
+		return plan.CheckUp
+	})
+	wait, moves := takeover(in, lowered, failed, to)
+	return CheckBudget{Check: c.Address, DetectMs: c.DetectMs(), TakeoverMs: millis(wait), Moves: moves}
+}
+
+// FirstStartMs is how long an instance listens before it is active where nobody else is
+// (RFC 9568, 6.4.1): nothing for the owner of the addresses.
+func FirstStartMs(in *plan.Instance) int64 {
+	if in.Priority == plan.OwnerPriority {
+		return in.StartDelayMs
+	}
+	return in.StartDelayMs + millis(downInterval(in, in.Priority))
 }

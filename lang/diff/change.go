@@ -65,16 +65,24 @@ type Impact struct {
 	Pairwise bool `json:"pairwise,omitempty"`
 }
 
-// Field is one value that differs. Before and After are JSON, null where absent, and
-// "(sensitive)" where Sensitive.
+// Field is one value that differs. Path is in the words of the language; Before and
+// After are JSON in the form in which the language writes the value ("2s"), null where
+// absent. A Sensitive one shows its reference or "(sensitive)", never its content.
 type Field struct {
 	Path      string          `json:"path"`
 	Before    json.RawMessage `json:"before"`
 	After     json.RawMessage `json:"after"`
 	Sensitive bool            `json:"sensitive"`
 	Src       plan.Src        `json:"src,omitzero"`
+	Was       string          `json:"was,omitempty"` // file:line in the running plan, of what is gone
 	Impact    *Impact         `json:"impact,omitempty"`
 }
+
+// Added reports whether the value was absent before.
+func (f *Field) Added() bool { return string(f.Before) == "null" }
+
+// Removed reports whether the value is absent now.
+func (f *Field) Removed() bool { return string(f.After) == "null" }
 
 // Change is everything that happens to one address.
 type Change struct {
@@ -82,15 +90,29 @@ type Change struct {
 	From    plan.Addr `json:"from,omitempty"` // the old address of a rename
 	Action  Action    `json:"action"`
 	Src     plan.Src  `json:"src,omitzero"`
+	Was     string    `json:"was,omitempty"` // file:line in the running plan, of what is gone
 	Fields  []Field   `json:"fields,omitempty"`
 	Impact  Impact    `json:"impact"`
 }
 
-// Summary counts changes; Worst is the highest class among them.
+// Summary counts changes by their action. A VIP that an instance gains or loses while
+// the instance itself stays is counted as a thing of its own. Worst is the highest
+// class among them, and VIPs counts the addresses under the worst that happens to each.
 type Summary struct {
-	Add    int   `json:"add"`
-	Change int   `json:"change"`
-	Remove int   `json:"remove"`
-	Rename int   `json:"rename"`
-	Worst  Class `json:"worst"`
+	Add    int      `json:"add"`
+	Change int      `json:"change"`
+	Remove int      `json:"remove"`
+	Rename int      `json:"rename"`
+	Worst  Class    `json:"worst"`
+	VIPs   VIPCount `json:"vips"`
+}
+
+// VIPCount counts VIPs by class; those that nothing happens to are in none.
+type VIPCount struct {
+	Stays   int `json:"stays"`
+	Gains   int `json:"gains"`
+	Weakens int `json:"weakens"`
+	Moves   int `json:"moves"`
+	Outage  int `json:"outage"`
+	Drops   int `json:"drops"`
 }

@@ -1,0 +1,161 @@
+package diff
+
+import (
+	"fmt"
+	"time"
+
+	"hafile/lang/plan"
+)
+
+// stand is how this node stands for election with one of the two plans.
+type stand struct {
+	effective uint8
+	failed    bool
+	preempt   bool
+	rival     plan.Member
+	contested bool // there is a rival
+	best      uint8
+}
+
+func (e *edit) stand(in *plan.Instance) stand {
+	s := stand{preempt: in.Preempt}
+	s.effective, _, s.failed = plan.Effective(in.Priority, in.Track, e.state)
+	s.rival, s.contested = highest(in, e.differ.after.Node)
+	if s.contested {
+		s.best = best(in, s.rival)
+	}
+	return s
+}
+
+// state is what is known of a check under its new name.
+func (d *differ) state(a plan.Addr) plan.CheckState {
+	if old, renamed := d.former[a]; renamed {
+		a = old
+	}
+	return d.now.check(a)
+}
+
+// best is the highest priority of a member: with every check up.
+func best(in *plan.Instance, m plan.Member) uint8 {
+	up, _, _ := plan.Effective(m.Priority, in.Track, func(plan.Addr) plan.CheckState { return plan.CheckUp })
+	return up
+}
+
+// wins reports whether a backup would take over from the best other member.
+func (s stand) wins() bool {
+	return s.contested && s.preempt && !s.failed && s.effective > s.best
+}
+
+// takeover is how long an active with the given effective priority stays active beside
+// a member, at most, and whether that member takes over at all. An active that a check
+// without weight fails offers its addresses whatever its priority, and so does one that
+// falls below what a member is configured with: the member then waits its skew. One
+// that is above only thanks to a positive weight lets its down interval expire.
+func takeover(in *plan.Instance, effective uint8, failed bool, m plan.Member) (time.Duration, bool) {
+	switch {
+	case failed:
+		return skew(in, m.Priority), true
+	case !in.Preempt:
+		return 0, false
+	case m.Priority > effective:
+		return skew(in, m.Priority), true
+	case best(in, m) > effective:
+		return downInterval(in, m.Priority) + time.Duration(in.PreemptDelayMs)*time.Millisecond, true
+	}
+	return 0, false
+}
+
+// election is what all edits of one instance together mean for who is active.
+func (e *edit) election() Impact {
+	b, a := e.stand(e.before), e.stand(e.after)
+	if !e.holds() {
+		return e.asBackup(b, a)
+	}
+	if !a.contested {
+		return e.onActive(Impact{Class: Stays, Reason: ReasonAlone, Text: "no other member"})
+	}
+	wait, moves := takeover(e.after, a.effective, a.failed, a.rival)
+	touched := a.effective < b.effective || a.failed && !b.failed || a.preempt && !b.preempt
+	if moves && touched {
+		return e.lost(a, wait)
+	}
+	return e.onActive(kept(b, a, moves))
+}
+
+// lost: the active node gives the addresses to a better one, which answers before this
+// one stops; clients wait for the ARP update, at worst for one advert.
+func (e *edit) lost(a stand, wait time.Duration) Impact {
+	i := Impact{Class: Moves, VIPs: e.vips(), Reason: ReasonOutranked, Gap: Gap{MaxMs: e.after.AdvertMs}}
+	why := ""
+	if a.failed {
+		i.Reason, why = ReasonFailing, ", a check fails here"
+	}
+	i.Text = fmt.Sprintf("to %s (%d) %s%s; gap: ARP update only, about 0 ms, 1 advert at worst",
+		a.rival.Node, a.rival.Priority, within(wait), why)
+	return i
+}
+
+// kept says why an active node stays active.
+func kept(b, a stand, outranked bool) Impact {
+	switch {
+	case outranked && a.best > b.best:
+		return Impact{Class: Stays, Reason: ReasonRivalRaised, Text: fmt.Sprintf("until %s has this plan and takes over", a.rival.Node)}
+	case a.effective > b.effective:
+		return Impact{Class: Stays, Reason: ReasonRaises, Text: "active node raises its own priority"}
+	case a.effective < b.effective && !a.preempt:
+		return Impact{Class: Stays, Reason: ReasonLowers, Text: "nobody preempts the active node"}
+	case a.effective < b.effective:
+		return Impact{Class: Stays, Reason: ReasonLowers, Text: fmt.Sprintf("%d is still not below %s (%d)", a.effective, a.rival.Node, a.best)}
+	}
+	return Impact{Class: Stays, Reason: ReasonKeeps, Text: fmt.Sprintf("effective priority stays %d", a.effective)}
+}
+
+func (e *edit) asBackup(b, a stand) Impact {
+	if !a.wins() || b.wins() {
+		return Impact{Class: None, Reason: ReasonStaysBackup}
+	}
+	wait := downInterval(e.after, a.effective) + time.Duration(e.after.PreemptDelayMs)*time.Millisecond
+	return Impact{
+		Class: Moves, VIPs: e.vips(), Reason: ReasonOutranks, Gap: Gap{MaxMs: e.after.AdvertMs},
+		Text: fmt.Sprintf("here %s: %d is above %s (%d)", within(wait), a.effective, a.rival.Node, a.best),
+	}
+}
+
+func priority(e *edit, _ leaf) Impact { return e.election() }
+
+// weight of a check that is tracked before and after; that of another one is said there.
+func weight(e *edit, l leaf) Impact {
+	if e.tracks(e.before, l.key) && e.tracks(e.after, l.key) {
+		return e.election()
+	}
+	return Impact{Class: None, Reason: ReasonOrder}
+}
+
+func (e *edit) tracks(in *plan.Instance, check string) bool {
+	for _, t := range in.Track {
+		if string(t.Check) == check {
+			return true
+		}
+	}
+	return false
+}
+
+// preempt: without preemption only a death moves the addresses.
+func preempt(e *edit, _ leaf) Impact {
+	election := e.election()
+	if e.after.Preempt {
+		return election
+	}
+	return worse(Impact{
+		Class: Weakens, Reason: ReasonPreemptOff, VIPs: e.vips(),
+		Text: "a lower priority no longer moves the addresses",
+	}, election)
+}
+
+// memberPriority: of another member only; see once.
+func memberPriority(e *edit, l leaf) Impact {
+	if l.added() || l.removed() {
+		return Impact{Class: None, Reason: ReasonMember}
+	}
+	return e.election()
+}
