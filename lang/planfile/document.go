@@ -38,6 +38,9 @@ type Base struct {
 	Serial  int                  `json:"serial"`
 	Digest  string               `json:"digest"` // NoBase, or of the running plan
 	Roles   map[plan.Addr]string `json:"roles,omitempty"`
+	Assumed bool                 `json:"assumed,omitempty"` // the roles follow from the priorities
+	Since   time.Time            `json:"since,omitzero"`    // when the running plan was applied
+	By      string               `json:"by,omitempty"`
 }
 
 // Inputs is what the plan was compiled from, by hash.
