@@ -18,4 +18,5 @@
 // The run directory, gone with the next boot:
 //
 //	owned         which addresses were installed as ours, and each router's role
+//	stamp         when the last advert left, stored by the loop into a mapped page
 package store

@@ -53,8 +53,8 @@ func OpenRun(dir string) (*Run, error) {
 	return r, sweep(r.disk, dir)
 }
 
-// Owned is what the process before this one left. A damaged or foreign record is an
-// empty one, with the reason.
+// Owned is what the process before this one left. A damaged record and one of another
+// boot are empty ones; Boot is empty then too, and the error gives the reason.
 func (r *Run) Owned() (Owned, error) {
 	raw, err := read(filepath.Join(r.dir, "owned"))
 	if errors.Is(err, fs.ErrNotExist) {

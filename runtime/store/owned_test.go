@@ -48,3 +48,26 @@ func TestDamagedOwnedRecordIsEmptyAndSaysWhy(t *testing.T) {
 		t.Errorf("got %+v, %v", o, err)
 	}
 }
+
+func TestStampOutlivesTheProcessButNoBoot(t *testing.T) {
+	r, err := OpenRun(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		foreign bool
+		want    int64
+	}{{false, 0}, {false, 42}, {true, 0}} {
+		s, err := r.OpenStamp(c.foreign)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s.Last() != c.want {
+			t.Errorf("%+v: got %d", c, s.Last())
+		}
+		s.Cell().Store(42)
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
