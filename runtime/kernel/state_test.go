@@ -2,29 +2,16 @@ package kernel
 
 import (
 	"fmt"
-	"net/netip"
 	"strings"
 	"testing"
 )
 
-// state reads "eth0 10.0.0.1/32 10.0.0.2/32, eth1 10.0.0.3/24".
-func state(text string) State {
-	var all []Address
-	for iface := range strings.SplitSeq(text, ",") {
-		words := strings.Fields(iface)
-		for _, p := range words[min(1, len(words)):] {
-			all = append(all, Address{words[0], netip.MustParsePrefix(p)})
-		}
-	}
-	return StateOf(all...)
-}
-
 func TestStateIsASet(t *testing.T) {
-	s := state("eth1 10.0.0.1/32, eth0 10.0.0.2/32 10.0.0.1/32 10.0.0.1/24 10.0.0.1/32")
+	s := parseState("eth1 10.0.0.1/32, eth0 10.0.0.2/32 10.0.0.1/32 10.0.0.1/24 10.0.0.1/32")
 	if got, want := fmt.Sprint(s), "[10.0.0.1/24 on eth0 10.0.0.1/32 on eth0 10.0.0.2/32 on eth0 10.0.0.1/32 on eth1]"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
-	less := s.Without(state("eth0 10.0.0.1/24 10.0.0.9/32"))
+	less := s.Without(parseState("eth0 10.0.0.1/24 10.0.0.9/32"))
 	if len(less) != 3 || less.Has(s[0]) || !less.Has(s[1]) || len(s) != 4 {
 		t.Errorf("without: %v of %v", less, s)
 	}
@@ -58,7 +45,7 @@ func TestOps(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			var got []string
-			for _, op := range Ops(state(tt.want), state(tt.have), state(tt.ours)) {
+			for _, op := range Ops(parseState(tt.want), parseState(tt.have), parseState(tt.ours)) {
 				got = append(got, op.String())
 			}
 			if strings.Join(got, "\n") != strings.Join(tt.ops, "\n") {

@@ -1,0 +1,155 @@
+package kernel
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"syscall"
+)
+
+// Fake is a host in memory that prints itself: what it was told, in ip(8)'s words. It
+// knows the rules of Linux that hafile has to live with: a subnet's secondaries go with
+// its primary (net.ipv4.conf.*.promote_secondaries = 0, the default), IPv6 addresses go
+// when the interface is set down, a replace clears the tag. Not for concurrent use.
+type Fake struct {
+	links     []Link
+	installed []Installed
+	refusals  map[Address]error
+	Unmarking bool // forgets tags, as Linux before 5.18
+	journal   strings.Builder
+}
+
+// NewFake is a host with interfaces of these names, up and without addresses.
+func NewFake(links ...string) *Fake {
+	f := &Fake{refusals: map[Address]error{}}
+	for _, name := range links {
+		f.addLink(name)
+	}
+	return f
+}
+
+func (f *Fake) addLink(name string) {
+	f.links = append(f.links, Link{Name: name, Index: len(f.links) + 2, MTU: 1500, Up: true, Carrier: true})
+}
+
+// Refuse makes every Add of an address end in err, until err is nil.
+func (f *Fake) Refuse(a Address, err error) { f.refusals[a] = err }
+
+// String is what Apply was told so far, with what it answered.
+func (f *Fake) String() string { return f.journal.String() }
+
+// Apply is for the ledger; strangers use [Fake.Run].
+func (f *Fake) Apply(op Op) error {
+	err := f.apply(op, true)
+	f.journal.WriteString(op.String())
+	if err != nil {
+		fmt.Fprintf(&f.journal, "  # %v", err)
+	}
+	f.journal.WriteByte('\n')
+	return err
+}
+
+// Read implements Host.
+func (f *Fake) Read() (Reading, error) {
+	r := Reading{Installed: slices.Clone(f.installed), Links: slices.Clone(f.links)}
+	for i := range r.Links {
+		for _, a := range f.installed {
+			if a.Interface == r.Links[i].Name && !a.Marked {
+				r.Links[i].Addresses = append(r.Links[i].Addresses, a.Prefix)
+			}
+		}
+	}
+	return r, nil
+}
+
+// Run is a stranger's hand:
+//
+//	ip addr add|del|replace PREFIX dev LINK
+//	ip link set LINK up|down
+//	ip link add|del LINK [type …]
+//
+// Anything else panics: it is a mistake in the test.
+func (f *Fake) Run(command string) error {
+	w := strings.Fields(command)
+	switch {
+	case len(w) == 6 && w[1] == "addr":
+		kind := map[string]Kind{"add": Add, "replace": Mark, "del": Delete}[w[2]]
+		return f.apply(Op{kind, Address{w[5], netip.MustParsePrefix(w[3])}}, false)
+	case len(w) == 5 && w[2] == "set":
+		return f.set(w[3], w[4] == "up")
+	case len(w) > 3 && w[2] == "add":
+		f.addLink(w[3])
+		f.links[len(f.links)-1].Up = false
+		return nil
+	case len(w) == 4 && w[2] == "del":
+		f.links = slices.DeleteFunc(f.links, func(l Link) bool { return l.Name == w[3] })
+		f.drop(func(i Installed) bool { return i.Interface == w[3] })
+		return nil
+	}
+	panic("kernel: the fake does not understand " + command)
+}
+
+func (f *Fake) set(name string, up bool) error {
+	for i := range f.links {
+		if f.links[i].Name == name {
+			f.links[i].Up, f.links[i].Carrier = up, up
+			if !up {
+				f.drop(func(a Installed) bool { return a.Interface == name && a.Prefix.Addr().Is6() })
+			}
+			return nil
+		}
+	}
+	return syscall.ENODEV
+}
+
+func (f *Fake) apply(op Op, marked bool) error {
+	link := Reading{Links: f.links}.link(op.Interface)
+	at := slices.IndexFunc(f.installed, func(i Installed) bool { return i.Address == op.Address })
+	switch {
+	case link == nil:
+		return syscall.ENODEV
+	case op.Kind == Delete && at < 0:
+		return syscall.EADDRNOTAVAIL
+	case op.Kind == Delete:
+		f.remove(at)
+	case op.Kind == Add && f.refusals[op.Address] != nil:
+		return f.refusals[op.Address]
+	case op.Kind == Add && at >= 0:
+		return syscall.EEXIST
+	case at >= 0:
+		f.installed[at].Marked = marked && !f.Unmarking
+	default:
+		f.insert(Installed{op.Address, marked && !f.Unmarking})
+	}
+	return nil
+}
+
+// insert puts primaries before secondaries, as the kernel keeps them.
+func (f *Fake) insert(i Installed) {
+	at := len(f.installed)
+	if !f.secondary(i, at) {
+		for at > 0 && f.secondary(f.installed[at-1], at-1) {
+			at--
+		}
+	}
+	f.installed = slices.Insert(f.installed, at, i)
+}
+
+// secondary reports whether one of the first n addresses is i's primary.
+func (f *Fake) secondary(i Installed, n int) bool {
+	return i.Prefix.Addr().Is4() && slices.ContainsFunc(f.installed[:n], func(p Installed) bool {
+		return p.Interface == i.Interface && p.Address != i.Address && p.Prefix.Masked() == i.Prefix.Masked()
+	})
+}
+
+func (f *Fake) remove(at int) {
+	gone := f.installed[at]
+	secondary := f.secondary(gone, at)
+	f.drop(func(i Installed) bool {
+		return i.Address == gone.Address || !secondary && gone.Prefix.Addr().Is4() &&
+			i.Interface == gone.Interface && i.Prefix.Masked() == gone.Prefix.Masked()
+	})
+}
+
+func (f *Fake) drop(gone func(Installed) bool) { f.installed = slices.DeleteFunc(f.installed, gone) }

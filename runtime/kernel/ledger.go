@@ -1,0 +1,264 @@
+package kernel
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"syscall"
+	"time"
+)
+
+const (
+	// An address that the kernel refuses is tried again soon while its router still
+	// waits for it, then seldom.
+	retrySoon    = 100 * time.Millisecond
+	retrySoonFor = time.Second
+	retrySeldom  = time.Second
+
+	// An address that somebody else removes for the sixth time in ten seconds is left
+	// alone: two hands on one address are a fault, and the router must know.
+	removalsMax    = 6
+	removalsWithin = 10 * time.Second
+
+	// A round that still finds something to do after as many looks leaves it to the next.
+	looksMax = 8
+)
+
+// Ledger knows what is wanted, what is ours and what went wrong, and decides what to do.
+// Times are monotonic, from any start. It is not for concurrent use.
+type Ledger struct {
+	gen, done uint64 // asked for, carried out
+	asked     bool   // there has been a Want: before it nothing is changed
+	want      State
+	adopt     State // may become ours though a stranger installed it
+
+	ours   State // has a claim of ours, installed or about to be again
+	have   State // is installed, whoever did it
+	marked State
+	// markTried is where a mark was tried and not yet seen: an older kernel takes the
+	// command and forgets the tag.
+	markTried State
+
+	trouble  map[Address]trouble
+	removals map[Address][]time.Duration
+	removed  []Address
+
+	last Report
+}
+
+// trouble is what keeps an address from being added, or from being deleted.
+type trouble struct {
+	Refusal
+	since time.Duration
+	retry time.Duration // never, if it is 0
+}
+
+// NewLedger makes a ledger that takes the addresses of record for ours where it finds
+// them installed. Nothing is changed before the first Want.
+func NewLedger(record State) *Ledger {
+	return &Ledger{
+		ours:     StateOf(record...),
+		trouble:  map[Address]trouble{},
+		removals: map[Address][]time.Duration{},
+	}
+}
+
+// Want replaces the wanted state. The report that answers it carries gen.
+func (l *Ledger) Want(gen uint64, want State) {
+	l.gen, l.want, l.asked = gen, want, true
+	for a := range l.removals {
+		if !want.Has(a) {
+			delete(l.removals, a)
+		}
+	}
+}
+
+// Adopt allows that these addresses become ours where a stranger has installed exactly
+// them. It replaces what was allowed before.
+func (l *Ledger) Adopt(allowed State) { l.adopt = allowed }
+
+// Ours is what is ours and installed.
+func (l *Ledger) Ours() State { return l.ours.Intersect(l.have) }
+
+// Round looks at the host, carries out what is to be done, looks again, and tells say
+// whenever a look or its end brings something to report. An error is one of looking: the
+// round is to be repeated.
+func (l *Ledger) Round(now time.Duration, h Host, say func(Report)) error {
+	for range looksMax {
+		reading, err := h.Read()
+		if err != nil {
+			return err
+		}
+		l.look(now, reading)
+		ops := l.ops(now, reading)
+		if len(ops) == 0 {
+			l.done = l.gen
+		}
+		l.report(say)
+		if len(ops) == 0 {
+			return nil
+		}
+		for _, op := range ops {
+			l.answer(now, op, h.Apply(op))
+		}
+	}
+	return nil
+}
+
+// Deadline is when the next round is due without an event; false: there is none.
+func (l *Ledger) Deadline() (at time.Duration, ok bool) {
+	for _, t := range l.trouble {
+		if t.retry != 0 && (!ok || t.retry < at) {
+			at, ok = t.retry, true
+		}
+	}
+	return at, ok
+}
+
+// look takes in a reading.
+func (l *Ledger) look(now time.Duration, r Reading) {
+	var installed, marked []Address
+	for _, i := range r.Installed {
+		installed = append(installed, i.Address)
+		if i.Marked {
+			marked = append(marked, i.Address)
+		}
+	}
+	have := StateOf(installed...)
+	l.marked = StateOf(marked...)
+	l.markTried = l.markTried.Intersect(have).Without(l.marked)
+	l.ours = l.ours.Add(marked...)
+	for _, a := range l.ours.Without(have) {
+		switch {
+		case !l.want.Has(a):
+			l.ours = l.ours.Without(State{a})
+		case l.have.Has(a) && !excused(a, r):
+			l.taken(now, a)
+		}
+	}
+	l.have = have
+	l.forget()
+}
+
+// forget drops what is trouble no longer.
+func (l *Ledger) forget() {
+	for a := range l.trouble {
+		missing := l.want.Has(a) && !l.Ours().Has(a)
+		left := !l.want.Has(a) && l.Ours().Has(a)
+		if !missing && !left {
+			delete(l.trouble, a)
+		}
+	}
+}
+
+// excused tells an address that went with its interface from one that was removed. The
+// kernel drops IPv6 addresses when an interface is set down.
+func excused(a Address, r Reading) bool {
+	link := r.link(a.Interface)
+	return link == nil || a.Prefix.Addr().Is6() && !link.Up
+}
+
+// taken notes that somebody else has removed an address that is wanted.
+func (l *Ledger) taken(now time.Duration, a Address) {
+	l.removed = append(l.removed, a)
+	recent := slices.DeleteFunc(l.removals[a], func(t time.Duration) bool { return now-t >= removalsWithin })
+	l.removals[a] = append(recent, now)
+	if len(l.removals[a]) < removalsMax {
+		return
+	}
+	delete(l.removals, a)
+	l.trouble[a] = trouble{since: now, Refusal: Refusal{Address: a, Err: fmt.Sprintf(
+		"removed by somebody else %d times in %v; left alone until it is wanted anew", removalsMax, removalsWithin)}}
+}
+
+// ops is what to do now.
+func (l *Ledger) ops(now time.Duration, r Reading) []Op {
+	if !l.asked {
+		return nil
+	}
+	l.ours = l.ours.Add(l.want.Intersect(l.have).Intersect(l.adopt)...)
+	l.forget()
+	var adds, deletes []Op
+	for _, op := range Ops(l.want, l.have, l.ours) {
+		switch {
+		case op.Kind == Delete && !l.blocked(now, op.Address):
+			deletes = append(deletes, op)
+		case op.Kind == Add && !l.foreign(now, op.Address, r) && !l.blocked(now, op.Address):
+			adds = append(adds, op)
+		}
+	}
+	for _, a := range l.want.Intersect(l.have).Without(l.ours) {
+		l.foreign(now, a, r)
+	}
+	for _, a := range l.want.Intersect(l.Ours()).Without(l.marked).Without(l.markTried) {
+		adds = append(adds, Op{Mark, a})
+	}
+	return append(adds, deletes...)
+}
+
+func (l *Ledger) blocked(now time.Duration, a Address) bool {
+	t, ok := l.trouble[a]
+	return ok && (t.retry == 0 || now < t.retry)
+}
+
+// foreign notes whether a stranger has installed the address on this interface, with
+// this prefix length or with another. Another length could be added beside it, but then
+// the address would stay when ours goes.
+func (l *Ledger) foreign(now time.Duration, a Address, r Reading) bool {
+	for _, i := range r.Installed {
+		if i.Interface != a.Interface || i.Prefix.Addr() != a.Prefix.Addr() || l.ours.Has(i.Address) {
+			continue
+		}
+		l.trouble[a] = trouble{since: now, Refusal: Refusal{
+			Address: a, Foreign: true, Err: i.Prefix.String() + " is installed already, and not by hafile"}}
+		return true
+	}
+	if l.trouble[a].Foreign {
+		delete(l.trouble, a)
+	}
+	return false
+}
+
+// answer takes in what the kernel said to an operation.
+func (l *Ledger) answer(now time.Duration, op Op, err error) {
+	a := op.Address
+	switch {
+	case op.Kind == Mark:
+		l.markTried = l.markTried.Add(a) // a hint only: without it the record is enough
+	case op.Kind == Add && (err == nil || errors.Is(err, syscall.EEXIST) && l.ours.Has(a)):
+		l.ours, l.have = l.ours.Add(a), l.have.Add(a)
+		delete(l.trouble, a)
+	case op.Kind == Delete && (err == nil || errors.Is(err, syscall.EADDRNOTAVAIL) || errors.Is(err, syscall.ENODEV)):
+		l.ours, l.have = l.ours.Without(State{a}), l.have.Without(State{a})
+		delete(l.trouble, a)
+	default:
+		l.troubled(now, a, err)
+	}
+}
+
+func (l *Ledger) troubled(now time.Duration, a Address, err error) {
+	t, again := l.trouble[a]
+	if !again {
+		t.since = now
+	}
+	t.Refusal = Refusal{Address: a, Err: err.Error()}
+	t.retry = now + retrySoon
+	if now-t.since >= retrySoonFor {
+		t.retry = now + retrySeldom
+	}
+	l.trouble[a] = t
+}
+
+// report tells say what has changed since the last time.
+func (l *Ledger) report(say func(Report)) {
+	r := Report{Gen: l.done, Have: l.Ours(), Removed: l.removed}
+	for _, t := range l.trouble {
+		r.Refused = append(r.Refused, t.Refusal)
+	}
+	slices.SortFunc(r.Refused, func(a, b Refusal) int { return a.Compare(b.Address) })
+	if r.Gen == l.last.Gen && r.Have.Equal(l.last.Have) && slices.Equal(r.Refused, l.last.Refused) && len(r.Removed) == 0 {
+		return
+	}
+	l.last, l.removed = r, nil
+	say(r)
+}
