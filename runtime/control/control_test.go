@@ -72,7 +72,7 @@ func TestGoldenDocuments(t *testing.T) {
 	for name, v := range map[string]any{
 		"status":  sampleStatus(),
 		"running": redacted(sampleRunning()),
-		"problem": &Problem{Exit: 5, Code: "HA3003", Summary: "the plan is stale", Detail: "Run hafile plan again."},
+		"problem": &Problem{Exit: 5, Code: "HA3005", Summary: "the plan is stale", Detail: "Run hafile plan again."},
 		"request": &ApplyRequest{Plan: &planfile.Document{FormatVersion: plan.FormatVersion, Digest: "sha256:4be1", Created: when,
 			Base: planfile.Base{Lineage: "b7c0", Serial: 41, Digest: "sha256:9a02"}, Plan: *redacted(sampleRunning()).Plan,
 			Changes: []diff.Change{}, Summary: diff.Summary{Worst: diff.Stays}}, MaxImpact: diff.Gains, WaitMs: 60000, By: "anna"},
@@ -286,7 +286,7 @@ func TestUnknownRequestIsAProblem(t *testing.T) {
 		req, _ := http.NewRequestWithContext(t.Context(), c[0], "http://hafile"+c[1], nil)
 		_, err := r.client.do(req)
 		var p *Problem
-		if !errors.As(err, &p) || p.Code != "HA3011" {
+		if !errors.As(err, &p) || p.Code != "HA3022" {
 			t.Errorf("%v: %v", c, err)
 		}
 	}

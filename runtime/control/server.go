@@ -98,7 +98,7 @@ func (s *Server) routes() http.Handler {
 	mux.HandleFunc("GET /v1/events", s.getEvents)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		writeProblem(w, http.StatusNotFound, &Problem{
-			Exit: 1, Code: "HA3011", Summary: "no such request",
+			Exit: 1, Code: CodeNoSuchThing, Summary: "no such request",
 			Detail: fmt.Sprintf("This daemon does not know %s %.100q. Use a hafile of its release, or upgrade the daemon.", r.Method, r.URL.Path),
 		})
 	})
@@ -141,7 +141,7 @@ func isWriter(r *http.Request) bool {
 func (s *Server) postPlan(w http.ResponseWriter, r *http.Request) {
 	if !isWriter(r) {
 		writeProblem(w, http.StatusForbidden, &Problem{
-			Exit: 1, Code: "HA3010", Summary: "not permitted",
+			Exit: 1, Code: CodeNotPermitted, Summary: "not permitted",
 			Detail: "Only root may change what the daemon runs; the socket's group may look. Run the command as root.",
 		})
 		return
@@ -172,7 +172,7 @@ func readApply(w http.ResponseWriter, r *http.Request) (Apply, int, *Problem) {
 	switch {
 	case errors.As(err, &tooLarge):
 		return a, http.StatusRequestEntityTooLarge, &Problem{
-			Exit: 1, Code: "HA3012", Summary: "the plan is too large",
+			Exit: 1, Code: CodeTooLarge, Summary: "the plan is too large",
 			Detail: fmt.Sprintf("The daemon reads requests up to %d MiB. Take the plan's diagnostics or instances apart.", bodyMax>>20),
 		}
 	case err != nil:
@@ -192,7 +192,7 @@ func readApply(w http.ResponseWriter, r *http.Request) (Apply, int, *Problem) {
 }
 
 func badRequest(detail string) *Problem {
-	return &Problem{Exit: 1, Code: "HA3008", Summary: "malformed request", Detail: detail}
+	return &Problem{Exit: 1, Code: CodeMalformed, Summary: "malformed request", Detail: detail}
 }
 
 // decodeApply reads one JSON value and nothing behind it.
