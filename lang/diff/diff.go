@@ -239,7 +239,7 @@ func (d *differ) field(l leaf) Field {
 // the members to do together, the whole needs.
 func worse(a, b Impact) Impact {
 	pairwise := a.Pairwise || b.Pairwise
-	if b.Class.Rank() > a.Class.Rank() {
+	if b.Class.Rank() > a.Class.Rank() || a.Reason == "" {
 		a = b
 	} else if a.Class == b.Class && a.Reason == b.Reason {
 		a.VIPs = union(a.VIPs, b.VIPs)

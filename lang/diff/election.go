@@ -105,7 +105,7 @@ func kept(b, a stand, outranked bool) Impact {
 	case a.effective < b.effective && !a.preempt:
 		return Impact{Class: Stays, Reason: ReasonLowers, Text: "nobody preempts the active node"}
 	case a.effective < b.effective:
-		return Impact{Class: Stays, Reason: ReasonLowers, Text: fmt.Sprintf("%d is still not below %s (%d)", a.effective, a.rival.Node, a.best)}
+		return Impact{Class: Stays, Reason: ReasonLowers, Text: fmt.Sprintf("%d is not below %s (%d)", a.effective, a.rival.Node, a.best)}
 	}
 	return Impact{Class: Stays, Reason: ReasonKeeps, Text: fmt.Sprintf("effective priority stays %d", a.effective)}
 }
@@ -125,13 +125,16 @@ func priority(e *edit, _ leaf) Impact { return e.election() }
 
 // weight of a check that is tracked before and after; that of another one is said there.
 func weight(e *edit, l leaf) Impact {
-	if e.tracks(e.before, l.key) && e.tracks(e.after, l.key) {
+	switch was, is := tracks(e.before, l.key), tracks(e.after, l.key); {
+	case was && is:
 		return e.election()
+	case is:
+		return Impact{Class: None, Reason: ReasonTracksMore}
 	}
-	return Impact{Class: None, Reason: ReasonOrder}
+	return Impact{Class: None, Reason: ReasonTracksLess}
 }
 
-func (e *edit) tracks(in *plan.Instance, check string) bool {
+func tracks(in *plan.Instance, check string) bool {
 	for _, t := range in.Track {
 		if string(t.Check) == check {
 			return true

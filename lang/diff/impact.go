@@ -177,7 +177,7 @@ func advertInterval(e *edit, _ leaf) Impact {
 
 // authentication: adverts with another password are dropped (RFC 2338, 5.3.6).
 func authentication(e *edit, _ leaf) Impact {
-	return e.dialect(ReasonAuth, "adverts with another password are dropped")
+	return e.dialect(ReasonAuth, "adverts with other authentication are dropped")
 }
 
 // dialect is an edit after which members that do not have it yet drop each other's

@@ -52,13 +52,3 @@ func TestSeedPlansAreValid(t *testing.T) {
 		}
 	}
 }
-
-// active and backup are this node's present role in VI_1, with nginx up.
-func active() Present { return in("active") }
-
-func in(role string) Present {
-	return Present{
-		Roles:  map[plan.Addr]string{"instance.VI_1": role},
-		Checks: map[plan.Addr]plan.CheckState{"script.chk_nginx": plan.CheckUp},
-	}
-}

@@ -3,6 +3,7 @@ package diff
 import (
 	"net/netip"
 	"slices"
+	"strings"
 )
 
 func summarize(changes []Change) Summary {
@@ -34,15 +35,17 @@ func (s *Summary) count(c *Change) {
 	case Rename:
 		s.Rename++
 	}
-	own := 0
+	own, vips := 0, []string{}
 	for i := range c.Fields {
 		switch f := &c.Fields[i]; {
-		case f.Path != pathVIP:
-			own++
-		case f.Added():
+		case f.Path == pathVIP && f.Added():
 			s.Add++
-		case f.Removed():
+			vips = append(vips, pathVIP+"["+string(f.After)+"].")
+		case f.Path == pathVIP && f.Removed():
 			s.Remove++
+			vips = append(vips, pathVIP+"["+string(f.Before)+"].")
+		case !slices.ContainsFunc(vips, func(v string) bool { return strings.HasPrefix(f.Path, v) }):
+			own++
 		}
 	}
 	if c.Action == Update && own > 0 {
