@@ -1,0 +1,91 @@
+package hatest
+
+import (
+	"math/big"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/zclconf/go-cty/cty"
+	"github.com/zclconf/go-cty/cty/gocty"
+
+	"hafile/lang/diag"
+	"hafile/lang/story"
+)
+
+// Check holds a run's claims against what happened, and returns an error for each that
+// does not hold.
+func (s *Suite) Check(r *Run, o *story.Outcome) diag.Diagnostics {
+	scope := s.eval.NewChild()
+	scope.Variables = map[string]cty.Value{"run": value(o)}
+	p := parser{suite: s}
+	for _, a := range r.Asserts {
+		p.hold(a, scope)
+	}
+	return p.diags
+}
+
+func (p *parser) hold(a Assert, scope *hcl.EvalContext) {
+	v, ds := a.condition.Value(scope)
+	p.take(ds)
+	if ds.HasErrors() {
+		return
+	}
+	var holds bool
+	if err := gocty.FromCtyValue(v, &holds); err != nil {
+		p.fail(a.condition.Range(), "Condition is not true or false", "%s.", err)
+		return
+	}
+	if holds {
+		return
+	}
+	text := "the condition is false"
+	if m, ds := a.message.Value(scope); !ds.HasErrors() {
+		_ = gocty.FromCtyValue(m, &text) // a message of another type leaves the general one
+	}
+	p.diags = append(p.diags, diag.Diagnostic{
+		Severity: diag.Error, Code: "HA5003", Summary: "Assertion failed", Detail: text, Range: &a.Range,
+	})
+}
+
+// value is the outcome as expressions see it, under the name `run`.
+func value(o *story.Outcome) cty.Value {
+	lost := map[string]cty.Value{}
+	for vip, l := range o.Lost {
+		lost[vip] = cty.ObjectVal(map[string]cty.Value{
+			"asked": cty.NumberIntVal(int64(l.Asked)), "new": cty.NumberIntVal(int64(l.New)), "in_flight": cty.NumberIntVal(int64(l.InFlight)),
+		})
+	}
+	owner := map[string]cty.Value{}
+	for vip, node := range o.Owner {
+		owner[vip] = cty.StringVal(node)
+	}
+	var transitions, mails []cty.Value
+	for _, t := range o.Transitions {
+		transitions = append(transitions, cty.ObjectVal(map[string]cty.Value{
+			"at": seconds(t.At), "node": cty.StringVal(t.Node), "instance": cty.StringVal(t.Instance),
+			"from": cty.StringVal(t.From), "to": cty.StringVal(t.To),
+		}))
+	}
+	for _, m := range o.Mails {
+		var to []cty.Value
+		for _, a := range m.To {
+			to = append(to, cty.StringVal(a))
+		}
+		mails = append(mails, cty.ObjectVal(map[string]cty.Value{
+			"at": seconds(m.At), "node": cty.StringVal(m.Node), "to": cty.TupleVal(to), "subject": cty.StringVal(m.Subject),
+		}))
+	}
+	return cty.ObjectVal(map[string]cty.Value{
+		"owner": cty.ObjectVal(owner), "unowned": lengths(o.Unowned), "double": lengths(o.Double), "lost": cty.ObjectVal(lost),
+		"transitions": cty.TupleVal(transitions), "mails": cty.TupleVal(mails),
+	})
+}
+
+func lengths(m map[string]float64) cty.Value {
+	vs := map[string]cty.Value{}
+	for vip, s := range m {
+		vs[vip] = seconds(s)
+	}
+	return cty.ObjectVal(vs)
+}
+
+func seconds(s float64) cty.Value { return cty.NumberVal(big.NewFloat(s)) }
