@@ -80,6 +80,9 @@ func (l *Ledger) Adopt(allowed State) { l.adopt = allowed }
 // Ours is what is ours and installed.
 func (l *Ledger) Ours() State { return l.ours.Intersect(l.have) }
 
+// Claims reports whether a is ours, or will be as soon as it is installed again.
+func (l *Ledger) Claims(a Address) bool { return l.ours.Has(a) }
+
 // Round looks at the host, carries out what is to be done, looks again, and tells say
 // whenever a look or its end brings something to report. An error is one of looking: the
 // round is to be repeated.
@@ -201,22 +204,40 @@ func (l *Ledger) blocked(now time.Duration, a Address) bool {
 	return ok && (t.retry == 0 || now < t.retry)
 }
 
-// foreign notes whether a stranger has installed the address on this interface, with
-// this prefix length or with another. Another length could be added beside it, but then
-// the address would stay when ours goes.
+// foreign notes whether a stranger has the address.
 func (l *Ledger) foreign(now time.Duration, a Address, r Reading) bool {
-	for _, i := range r.Installed {
-		if i.Interface != a.Interface || i.Prefix.Addr() != a.Prefix.Addr() || l.ours.Has(i.Address) {
-			continue
-		}
-		l.trouble[a] = trouble{since: now, Refusal: Refusal{
-			Address: a, Foreign: true, Err: i.Prefix.String() + " is installed already, and not by hafile"}}
+	if refusal, ok := l.stranger(a, r); ok {
+		l.trouble[a] = trouble{Refusal: refusal, since: now}
 		return true
 	}
 	if l.trouble[a].Foreign {
 		delete(l.trouble, a)
 	}
 	return false
+}
+
+// stranger looks for an address that somebody else has installed on the same interface,
+// with this prefix length or with another. Another length could be added beside it, but
+// then the address would stay when ours goes.
+func (l *Ledger) stranger(a Address, r Reading) (Refusal, bool) {
+	for _, i := range r.Installed {
+		if i.Interface == a.Interface && i.Prefix.Addr() == a.Prefix.Addr() && !i.Marked && !l.ours.Has(i.Address) {
+			return Refusal{Address: a, Foreign: true, Err: i.Prefix.String() + " is installed already, and not by hafile"}, true
+		}
+	}
+	return Refusal{}, false
+}
+
+// Conflicts is which of the addresses would be refused because a stranger has them. An
+// exact one would not be if it were adopted.
+func (l *Ledger) Conflicts(want State, r Reading) []Refusal {
+	var out []Refusal
+	for _, a := range want {
+		if refusal, ok := l.stranger(a, r); ok {
+			out = append(out, refusal)
+		}
+	}
+	return out
 }
 
 // answer takes in what the kernel said to an operation.

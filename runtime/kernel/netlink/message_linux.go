@@ -1,0 +1,160 @@
+package netlink
+
+import (
+	"encoding/binary"
+	"errors"
+	"net"
+	"net/netip"
+
+	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sys/unix"
+
+	"hafile/runtime/kernel"
+)
+
+const (
+	ifaProto      = 11     // IFA_PROTO of linux/if_addr.h, Linux 5.18
+	skipStats     = 1 << 3 // RTEXT_FILTER_SKIP_STATS: half of what a link says
+	attrTypeMask  = 0x3fff // without NLA_F_NESTED and NLA_F_NET_BYTEORDER
+	foreverSecond = 0xffffffff
+)
+
+// addressRequest is RTM_NEWADDR or RTM_DELADDR for an address on an interface.
+//
+// A new one has global scope, no label and no broadcast, and carries our tag. IPv6 is
+// usable at once (no duplicate address detection: the protocol has decided who has it)
+// and is never chosen as a source (preferred for 0 s). A prefix brings no route: the
+// machine's own route to the segment must not depend on it.
+func addressRequest(kind kernel.Kind, index int, p netip.Prefix) *nl.NetlinkRequest {
+	command, flags := unix.RTM_NEWADDR, unix.NLM_F_ACK|unix.NLM_F_CREATE|unix.NLM_F_EXCL
+	switch kind {
+	case kernel.Mark:
+		flags = unix.NLM_F_ACK | unix.NLM_F_REPLACE
+	case kernel.Delete:
+		command, flags = unix.RTM_DELADDR, unix.NLM_F_ACK
+	}
+	req := nl.NewNetlinkRequest(command, flags)
+	msg := nl.NewIfAddrmsg(unix.AF_INET)
+	if p.Addr().Is6() {
+		msg.Family = unix.AF_INET6
+	}
+	msg.Prefixlen, msg.Index = uint8(p.Bits()), uint32(index)
+	req.AddData(msg)
+	ip := p.Addr().AsSlice()
+	req.AddData(nl.NewRtAttr(unix.IFA_LOCAL, ip))
+	req.AddData(nl.NewRtAttr(unix.IFA_ADDRESS, ip))
+	if kind != kernel.Delete {
+		decorate(req, p)
+	}
+	return req
+}
+
+func decorate(req *nl.NetlinkRequest, p netip.Prefix) {
+	req.AddData(nl.NewRtAttr(ifaProto, []byte{kernel.Tag}))
+	var flags uint32
+	if !p.IsSingleIP() {
+		flags |= unix.IFA_F_NOPREFIXROUTE
+	}
+	if p.Addr().Is6() {
+		flags |= unix.IFA_F_NODAD
+		life := &nl.IfaCacheInfo{IfaCacheinfo: unix.IfaCacheinfo{Prefered: 0, Valid: foreverSecond}}
+		req.AddData(nl.NewRtAttr(unix.IFA_CACHEINFO, life.Serialize()))
+	}
+	if flags != 0 {
+		req.AddData(nl.NewRtAttr(unix.IFA_FLAGS, nl.Uint32Attr(flags)))
+	}
+}
+
+// addressesRequest and linksRequest ask for everything.
+func addressesRequest() *nl.NetlinkRequest {
+	req := nl.NewNetlinkRequest(unix.RTM_GETADDR, unix.NLM_F_DUMP)
+	req.AddData(nl.NewIfAddrmsg(unix.AF_UNSPEC))
+	return req
+}
+
+func linksRequest() *nl.NetlinkRequest {
+	req := nl.NewNetlinkRequest(unix.RTM_GETLINK, unix.NLM_F_DUMP)
+	req.AddData(nl.NewIfInfomsg(unix.AF_UNSPEC))
+	req.AddData(nl.NewRtAttr(unix.IFLA_EXT_MASK, nl.Uint32Attr(skipStats)))
+	return req
+}
+
+var errShort = errors.New("a netlink message is shorter than it says")
+
+// address is one address of a dump.
+type address struct {
+	index  int
+	prefix netip.Prefix
+	marked bool
+}
+
+// parseAddress reads struct ifaddrmsg and its attributes.
+func parseAddress(b []byte) (address, error) {
+	if len(b) < unix.SizeofIfAddrmsg {
+		return address{}, errShort
+	}
+	a := address{index: int(binary.NativeEndian.Uint32(b[4:]))}
+	bits := int(b[1])
+	var local, peer netip.Addr
+	err := attributes(b[unix.SizeofIfAddrmsg:], func(kind uint16, value []byte) {
+		switch kind {
+		case unix.IFA_LOCAL:
+			local, _ = netip.AddrFromSlice(value)
+		case unix.IFA_ADDRESS:
+			peer, _ = netip.AddrFromSlice(value)
+		case ifaProto:
+			a.marked = len(value) == 1 && value[0] == kernel.Tag
+		}
+	})
+	if !local.IsValid() { // IPv6 without a peer says only IFA_ADDRESS
+		local = peer
+	}
+	a.prefix = netip.PrefixFrom(local, bits)
+	if err == nil && !a.prefix.IsValid() {
+		err = errors.New("a netlink message has an address without an address")
+	}
+	return a, err
+}
+
+// parseLink reads struct ifinfomsg and its attributes.
+func parseLink(b []byte) (kernel.Link, error) {
+	if len(b) < unix.SizeofIfInfomsg {
+		return kernel.Link{}, errShort
+	}
+	flags := binary.NativeEndian.Uint32(b[8:])
+	l := kernel.Link{
+		Index:   int(int32(binary.NativeEndian.Uint32(b[4:]))),
+		Up:      flags&unix.IFF_UP != 0,
+		Carrier: flags&unix.IFF_LOWER_UP != 0,
+	}
+	err := attributes(b[unix.SizeofIfInfomsg:], func(kind uint16, value []byte) {
+		switch kind {
+		case unix.IFLA_IFNAME:
+			l.Name = nl.BytesToString(append(value[:len(value):len(value)], 0))
+		case unix.IFLA_ADDRESS:
+			l.MAC = net.HardwareAddr(append([]byte(nil), value...))
+		case unix.IFLA_MTU:
+			if len(value) == 4 {
+				l.MTU = int(binary.NativeEndian.Uint32(value))
+			}
+		}
+	})
+	if err == nil && l.Name == "" {
+		err = errors.New("a netlink message has a link without a name")
+	}
+	return l, err
+}
+
+// attributes calls each for every attribute: a length that counts its own four bytes, a
+// type, the value, and padding to four bytes.
+func attributes(b []byte, each func(kind uint16, value []byte)) error {
+	for len(b) >= unix.SizeofRtAttr {
+		n := int(binary.NativeEndian.Uint16(b))
+		if n < unix.SizeofRtAttr || n > len(b) {
+			return errShort
+		}
+		each(binary.NativeEndian.Uint16(b[2:])&attrTypeMask, b[unix.SizeofRtAttr:n])
+		b = b[min((n+3)&^3, len(b)):]
+	}
+	return nil
+}
