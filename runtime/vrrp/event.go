@@ -6,8 +6,9 @@ import "net/netip"
 type Event struct {
 	Kind EventKind
 
-	Advert *Advert    // Heard; valid only during the step
-	From   netip.Addr // Heard
+	Advert *Advert    // Heard, Rejected; valid only during the step
+	From   netip.Addr // Heard, Rejected
+	Reason Reason     // Rejected: why
 
 	Priority uint8  // Priority
 	Failing  string // Failing: what failed, empty when nothing fails any more
@@ -23,19 +24,24 @@ type Event struct {
 type EventKind uint8
 
 const (
-	// Start begins the protocol.
+	// Start begins the protocol. It is for a new router, or one that is Gone.
 	Start EventKind = iota + 1
 	// Tick says that time has passed. Everything received before is stepped before it.
 	Tick
 	// Heard is an advert that the codec accepted.
 	Heard
+	// Rejected is a packet with this router's VRID that the codec refused. It is counted,
+	// and may be a neighbour in a dialect that is not spoken here.
+	Rejected
 	// Priority sets the effective priority.
 	Priority
 	// Failing is a check without weight that fails, or does so no longer.
 	Failing
 	// Link is the state of the interface.
 	Link
-	// Installed says that the kernel has all addresses of this router.
+	// Installed says that the kernel has all addresses of this router. The first one
+	// after a Claim or a refusal is answered with Announce; what is put back later, or
+	// added by a new Spec, the caller announces by itself.
 	Installed
 	// Refused says that the kernel refuses one of them.
 	Refused
@@ -61,7 +67,7 @@ type EffectKind uint8
 const (
 	// Send one advert with the priority of the effect.
 	Send EffectKind = iota + 1
-	// Claim: the addresses are wanted from now on.
+	// Claim: the addresses are wanted from now on. Claim and Yield take turns.
 	Claim
 	// Yield: they are wanted no longer.
 	Yield

@@ -18,16 +18,35 @@ func (r *Router) hear(now Instant, a *Advert, from netip.Addr, out []Effect) []E
 	if reason := r.mismatch(a); reason != wire.OK {
 		return r.strange(now, a, from, reason, out)
 	}
-	r.counters.Accepted++
+	r.count(a)
 	r.heard = Peer{Address: from, Priority: a.Priority, At: now}
 	switch r.role {
+	case Waiting:
+		r.releaseFor(now, a)
 	case Backup:
-		return r.hearBackup(now, a, from, out)
+		return r.hearBackup(now, a, out)
 	case Active:
 		return r.hearActive(now, a, from, out)
 	case Leaving:
 		return r.hearLeaving(now, a, out)
 	}
+	return out
+}
+
+func (r *Router) count(a *Advert) {
+	r.counters.Accepted++
+	if a.Version == 3 {
+		r.counters.Forms[a.Checksum]++
+	}
+}
+
+// rejected counts what the codec refused. A whole advert in a dialect that it does not
+// speak is a stranger's; damage is nobody's.
+func (r *Router) rejected(now Instant, ev Event, out []Effect) []Effect {
+	if ev.Reason == wire.UnsupportedTrailer || ev.Reason == wire.UnsupportedAuth {
+		return r.strange(now, ev.Advert, ev.From, ev.Reason, out)
+	}
+	r.counters.Dropped[ev.Reason]++
 	return out
 }
 
@@ -56,7 +75,7 @@ func (r *Router) strange(now Instant, a *Advert, from netip.Addr, reason Reason,
 	r.counters.Dropped[reason]++
 	waiting := r.role == Backup || r.role == Waiting && r.startAt != 0
 	switch {
-	case r.hasClaimed || r.claimed:
+	case r.hasClaimed:
 		return out
 	case waiting, r.role == Fault && r.faultTill != 0:
 		r.faultTill = now.Add(3*max(a.Interval, r.spec.Interval) + time.Second)
@@ -64,7 +83,7 @@ func (r *Router) strange(now Instant, a *Advert, from netip.Addr, reason Reason,
 	if !waiting {
 		return out
 	}
-	return r.fail(now, r.dialect(a, from, reason), out)
+	return r.fail(r.dialect(a, from, reason), out)
 }
 
 // dialect says what a stranger speaks. It never shows a password.
@@ -74,6 +93,10 @@ func (r *Router) dialect(a *Advert, from netip.Addr, reason Reason) string {
 		return fmt.Sprintf("%s speaks VRRPv%d with VRID %d, this router VRRPv%d", from, a.Version, a.VRID, r.spec.Version)
 	case wire.AuthTypeMismatch:
 		return fmt.Sprintf("%s sends VRID %d with authentication %s, this router %s", from, a.VRID, a.Auth, r.spec.Auth)
+	case wire.UnsupportedAuth:
+		return fmt.Sprintf("%s sends VRID %d with authentication %s, which hafile does not speak", from, a.VRID, a.Auth)
+	case wire.UnsupportedTrailer:
+		return fmt.Sprintf("%s sends VRID %d signed with auth_hmac, which hafile does not speak", from, a.VRID)
 	case wire.IntervalMismatch:
 		return fmt.Sprintf("%s sends VRID %d every %s, this router every %s", from, a.VRID, a.Interval, r.spec.Interval)
 	}
@@ -91,19 +114,25 @@ func Describe(spec Spec, a *Advert, from netip.Addr) string {
 }
 
 // hearBackup is RFC 9568, 6.4.2.
-func (r *Router) hearBackup(now Instant, a *Advert, from netip.Addr, out []Effect) []Effect {
+func (r *Router) hearBackup(now Instant, a *Advert, out []Effect) []Effect {
 	if a.Priority == 0 {
-		r.downAt = earliest(r.downAt, now.Add(r.skew()))
+		r.downAt = min(r.downAt, now.Add(r.skew()))
 		return out
 	}
-	if r.claimed && r.releaseAt == 0 {
-		r.releaseAt = now.Add(r.grace()) // held since before the start; somebody else answers
-	}
+	r.releaseFor(now, a)
 	if !r.takesOverFrom(now, a) {
 		r.adopt(a)
-		r.downAt = now.Add(r.downInterval())
+		r.arm(now)
 	}
 	return out
+}
+
+// releaseFor gives up addresses that are held since before the start: somebody else
+// answers for them.
+func (r *Router) releaseFor(now Instant, a *Advert) {
+	if a.Priority > 0 && r.claimed && r.releaseAt == 0 {
+		r.releaseAt = now.Add(r.grace())
+	}
 }
 
 // takesOverFrom reports whether the running deadline is left to expire: the active has a
@@ -114,13 +143,16 @@ func (r *Router) takesOverFrom(now Instant, a *Advert) bool {
 	case a.Priority >= r.effective:
 		r.preemptAt = 0
 		return false
-	case !r.spec.Preempt || r.stale.IsValid():
+	case !r.preempts() || r.stale.IsValid():
 		return false
 	case r.spec.PreemptDelay > 0 && r.preemptAt == 0:
 		r.preemptAt = now.Add(r.spec.PreemptDelay)
 	}
 	return r.preemptAt <= now
 }
+
+// preempts is asked of the plan. The owner always does (RFC 9568, 6.1).
+func (r *Router) preempts() bool { return r.spec.Preempt || r.spec.Priority == Owner }
 
 // adopt learns the active's interval, within bounds (version 3 only).
 func (r *Router) adopt(a *Advert) {
@@ -134,13 +166,12 @@ func (r *Router) hearActive(now Instant, a *Advert, from netip.Addr, out []Effec
 	switch {
 	case a.Priority == 0:
 		r.advertAt = now.Add(r.cadence.interval)
-		return r.send(r.advertised(), out)
-	case outranks(a, from, r.advertised(), r.spec.Source):
-		r.releaseAt = now.Add(r.grace())
-		if r.failing != "" {
-			return r.change(Fault, r.failing+" fails; "+from.String()+" has taken over", out)
-		}
-		return r.follow(now, a, fmt.Sprintf("%s has priority %d", from, a.Priority), out)
+		return r.send(r.Advertised(), out)
+	case outranks(a, from, r.Advertised(), r.spec.Source):
+		// The last word: the winner may have been deaf or asleep while hosts learned
+		// this router's address. A lesser advert makes it announce itself again.
+		out = r.send(r.Advertised(), out)
+		return r.giveWay(now, a, fmt.Sprintf("%s has priority %d", from, a.Priority), out)
 	}
 	return r.assert(now, out)
 }
@@ -153,39 +184,41 @@ func (r *Router) assert(now Instant, out []Effect) []Effect {
 	}
 	r.lastAssert = now
 	r.advertAt = now.Add(r.cadence.interval)
-	out = r.send(r.advertised(), out)
-	if r.refusedAt == 0 {
-		out = append(out, Effect{Kind: Announce})
-	}
-	return out
+	out = r.send(r.Advertised(), out)
+	return r.announce(out)
 }
 
 // hearLeaving: the first advert of a successor ends a departure. A successor that is
 // lesser than an unharmed offerer was not the better member the offer was made for.
+//
+// Until the last goodbye is said nothing heard counts: it may have been under way from an
+// active that has since fallen silent before us. One that stays answers the next goodbye
+// at once (RFC 9568, 6.4.3), as does a successor with hardly any skew.
 func (r *Router) hearLeaving(now Instant, a *Advert, out []Effect) []Effect {
+	from := r.heard.Address
 	switch {
-	case a.Priority == 0:
+	case a.Priority == 0 || r.leave.left > 0:
 		return out
-	case r.leave.offer && r.failing == "" && a.Priority < r.effective:
-		return r.resume(now, fmt.Sprintf("%s has only priority %d", r.heard.Address, a.Priority), out)
+	case !r.leave.offer:
+		r.releaseAt = now.Add(r.grace())
+		return r.gone(fmt.Sprintf("stopped; %s has the addresses", from), out)
+	case r.failing == "" && a.Priority < r.effective:
+		return r.resume(now, fmt.Sprintf("%s has only priority %d", from, a.Priority), out)
 	}
-	return r.succeeded(now, a, r.heard, out)
+	return r.giveWay(now, a, fmt.Sprintf("gave the addresses to %s", from), out)
 }
 
-// follow makes the router the backup of an active that it has just heard.
-func (r *Router) follow(now Instant, a *Advert, why string, out []Effect) []Effect {
+// giveWay makes the router the backup of an active that it has just heard, or unfit,
+// and lets the addresses go after the grace.
+func (r *Router) giveWay(now Instant, a *Advert, why string, out []Effect) []Effect {
+	r.releaseAt = now.Add(r.grace())
 	r.advertAt, r.refusedAt, r.preemptAt = 0, 0, 0
+	if r.failing != "" {
+		return r.change(Fault, r.failing+" fails; "+why, out)
+	}
+	r.stale = lacks(r.spec.Addresses, a)
 	r.adopted = r.spec.Interval
 	r.adopt(a)
-	r.downAt = now.Add(r.downInterval())
+	r.arm(now)
 	return r.change(Backup, why, out)
-}
-
-// advertised is the priority that adverts carry. One whose check fails, and who stays
-// only because nobody else came, sends the lowest: any fit member takes over.
-func (r *Router) advertised() uint8 {
-	if r.failing != "" && r.spec.Priority != Owner {
-		return 1
-	}
-	return r.effective
 }

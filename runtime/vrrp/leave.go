@@ -1,6 +1,9 @@
 package vrrp
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // leave is a departure under way: goodbyes still to be said, and how long the addresses
 // are held for a successor.
@@ -18,13 +21,26 @@ func (l *leave) deadline() Instant {
 	return l.until
 }
 
-// offer gives the addresses to a better member without waiting to be timed out. Without
-// preemption nobody would take them from a live active, and so none are offered.
-func (r *Router) offer(now Instant, why string, out []Effect) []Effect {
-	if !r.spec.Preempt || r.spec.Rival <= r.effective {
+// outranked reports whether another member is configured with a higher priority and
+// would take the addresses: without preemption nobody takes them from a live active.
+func (r *Router) outranked() bool { return r.preempts() && r.spec.Rival > r.effective }
+
+// offer gives the addresses to a better member without waiting to be timed out. One
+// whose check fails has offered them before, and now sends the lowest priority.
+func (r *Router) offer(now Instant, out []Effect) []Effect {
+	if r.failing != "" {
 		return out
 	}
+	why := fmt.Sprintf("its priority is %d, another member has %d", r.effective, r.spec.Rival)
 	return r.beginLeave(now, why, leave{offer: true}, out)
+}
+
+// reconsider takes an offer back when there is no reason for it any more.
+func (r *Router) reconsider(now Instant, why string, out []Effect) []Effect {
+	if !r.leave.offer || r.failing != "" || r.outdone {
+		return out
+	}
+	return r.resume(now, why, out)
 }
 
 // beginLeave says goodbye and holds on. The longest that any successor takes is its
@@ -32,7 +48,7 @@ func (r *Router) offer(now Instant, why string, out []Effect) []Effect {
 func (r *Router) beginLeave(now Instant, why string, l leave, out []Effect) []Effect {
 	l.left = goodbyeCount - 1
 	l.next = now.Add(goodbyeSpacing)
-	l.until = now.Add(Down(r.spec.Version, 1, r.cadence.interval, 3))
+	l.until = now.Add(Down(r.spec.Version, 1, max(r.cadence.interval, r.spec.Interval), 3))
 	r.leave = l
 	r.advertAt, r.refusedAt = 0, 0
 	out = r.send(0, out)
@@ -52,8 +68,7 @@ func (r *Router) tickLeaving(now Instant, out []Effect) []Effect {
 	case l.offer:
 		return r.resume(now, "nobody took the addresses", out)
 	}
-	out = r.yield(out)
-	return r.gone("stopped; nobody took the addresses", out)
+	return r.gone("stopped; nobody took the addresses", r.yield(out))
 }
 
 // resume takes the role back that was on offer.
@@ -64,32 +79,20 @@ func (r *Router) resume(now Instant, why string, out []Effect) []Effect {
 	return r.activate(now, why, out)
 }
 
-// succeeded ends a departure: the successor's first advert is here, and its announcement
-// is on the way.
-func (r *Router) succeeded(now Instant, a *Advert, from Peer, out []Effect) []Effect {
-	why := "gave the addresses to " + from.Address.String()
-	r.releaseAt = now.Add(r.grace())
-	switch {
-	case !r.leave.offer:
-		return r.gone(why, out)
-	case r.failing != "":
-		return r.change(Fault, r.failing+" fails; "+why, out)
-	}
-	return r.follow(now, a, why, out)
-}
-
-// stop leaves for good. Where no other member exists nobody is waited for.
+// stop leaves for good. Where no other member is known or was ever heard nobody is
+// waited for.
 func (r *Router) stop(now Instant, out []Effect) []Effect {
 	switch {
-	case r.role == Active && r.spec.Rival == 0:
-		out = r.send(0, out)
+	case r.role == Active && r.spec.Rival == 0 && r.heard.At == 0:
+		return r.gone("stopped", r.yield(r.send(0, out)))
 	case r.role == Active:
 		return r.beginLeave(now, "stopping", leave{}, out)
 	case r.role == Leaving:
 		r.leave.offer = false
 		return out
+	case r.releaseAt == 0:
+		out = r.yield(out)
 	}
-	out = r.yield(out)
 	return r.gone("stopped", out)
 }
 

@@ -2,24 +2,41 @@ package vrrp
 
 // Reconfigure gives a running router a new Spec of the same wire identity. Nothing is
 // restarted: deadlines only ever move closer, and nobody hears a goodbye. The caller
-// follows with a Priority event, because tracked checks count into it.
+// follows with a Priority event, because tracked checks count into it; an offer that the
+// new Spec makes due is made there.
 func (r *Router) Reconfigure(now Instant, spec Spec) {
 	before := r.spec
 	r.spec = spec
-	if spec.Interval == before.Interval {
+	r.startAt = closer(r.startAt, now.Add(spec.StartDelay))
+	r.preemptAt = closer(r.preemptAt, now.Add(spec.PreemptDelay))
+	if spec.Interval == before.Interval && spec.DownAdverts == before.DownAdverts {
 		return
 	}
 	switch r.role {
 	case Active:
 		r.changeCadence(now)
 	case Backup:
-		if spec.Version == 2 || r.heard.At == 0 {
-			r.adopted = spec.Interval
-		}
-		r.downAt = earliest(r.downAt, now.Add(r.downInterval()))
-	default:
-		r.adopted = spec.Interval
+		r.changeSilence(now)
 	}
+}
+
+// changeSilence counts from now what is left of the silence: counted from its beginning
+// it may be over already, and an active that nobody has told yet is still alive.
+func (r *Router) changeSilence(now Instant) {
+	if r.spec.Version == 2 || r.heard.At == 0 {
+		r.adopted = r.spec.Interval
+	}
+	before := r.downAt
+	r.arm(now)
+	r.downAt = min(r.downAt, before)
+}
+
+// closer moves a deadline, if there is one, to an earlier instant and never to a later.
+func closer(deadline, to Instant) Instant {
+	if deadline == 0 {
+		return 0
+	}
+	return min(deadline, to)
 }
 
 // changeCadence shortens at once. A longer interval of version 3 is announced in three
@@ -30,5 +47,5 @@ func (r *Router) changeCadence(now Instant) {
 		return
 	}
 	r.cadence = cadence{interval: r.spec.Interval}
-	r.advertAt = earliest(r.advertAt, now.Add(r.spec.Interval))
+	r.advertAt = closer(r.advertAt, now.Add(r.spec.Interval))
 }

@@ -19,6 +19,7 @@ type Router struct {
 	adopted time.Duration // the active's interval; a version 2 router never learns one
 
 	startAt   Instant // waiting: end of the start delay
+	armedAt   Instant // backup: when its silence began
 	downAt    Instant // backup: takes over
 	preemptAt Instant // backup: end of the preempt delay
 	advertAt  Instant // active: next advert
@@ -31,7 +32,9 @@ type Router struct {
 	leave   leave
 
 	claimed    bool // the addresses are wanted
+	installed  bool // and the kernel has them
 	hasClaimed bool // since the start
+	outdone    bool // another member is configured with more; see offer
 	lastAssert Instant
 	stale      netip.Addr // an address that the active announces and we do not know
 
@@ -55,8 +58,11 @@ type Peer struct {
 
 // Counters of a router, never reset.
 type Counters struct {
-	Sent, Accepted, Goodbyes, Changes uint64
-	Dropped                           [wire.Reasons]uint64 // by Reason
+	Sent, Goodbyes uint64 // adverts; those among them with priority 0
+	Accepted       uint64
+	Forms          [wire.ChecksumForms]uint64 // accepted ones of version 3, by the form of their checksum
+	Dropped        [wire.Reasons]uint64       // by Reason
+	Changes        uint64                     // of role
 }
 
 // New is a router that waits for its Start.
@@ -70,8 +76,22 @@ func New(spec Spec) *Router {
 // Role at present.
 func (r *Router) Role() Role { return r.role }
 
-// Effective is the priority that the next advert carries while active.
+// Effective is the configured priority with the tracked checks counted in.
 func (r *Router) Effective() uint8 { return r.effective }
+
+// Advertised is the priority that adverts carry. An active whose check fails and who
+// stays only because nobody else came sends the lowest: any fit member takes over.
+func (r *Router) Advertised() uint8 {
+	if r.failing != "" && r.spec.Priority != Owner {
+		return 1
+	}
+	return r.effective
+}
+
+// String shows no more than the role: a router holds a password.
+func (r *Router) String() string {
+	return fmt.Sprintf("vrid %d %s priority %d", r.spec.VRID, r.role, r.Advertised())
+}
 
 // Spec as configured last.
 func (r *Router) Spec() *Spec { return &r.spec }
@@ -116,6 +136,8 @@ func (r *Router) Step(now Instant, ev Event, out []Effect) []Effect {
 		return r.tick(now, out)
 	case Heard:
 		return r.hear(now, ev.Advert, ev.From, out)
+	case Rejected:
+		return r.rejected(now, ev, out)
 	case Priority:
 		return r.setPriority(now, ev.Priority, out)
 	case Failing:
@@ -123,7 +145,7 @@ func (r *Router) Step(now Instant, ev Event, out []Effect) []Effect {
 	case Link:
 		return r.setLink(now, ev.Link, out)
 	case Installed:
-		return r.installed(out)
+		return r.setInstalled(out)
 	case Refused:
 		return r.refused(now, ev.Refusal, out)
 	case Frozen:
@@ -138,14 +160,17 @@ func (r *Router) Step(now Instant, ev Event, out []Effect) []Effect {
 // start is RFC 9568, 6.4.1, and what a restarted process does with addresses that it
 // finds: it never removes and adds them again.
 func (r *Router) start(now Instant, ev Event, out []Effect) []Effect {
+	r.hasClaimed = false
 	if ev.Holding {
-		r.claimed = true
-		out = append(out, Effect{Kind: Claim})
+		r.installed = true
+		out = r.claim(out)
 	}
 	switch {
 	case r.link != "":
-		return r.fail(now, r.link, out)
-	case ev.Holding && ev.Fresh && r.failing == "":
+		return r.fail(r.link, out)
+	case ev.Holding && ev.Fresh && r.failing != "":
+		return r.beginLeave(now, r.failing+" fails", leave{offer: true}, out)
+	case ev.Holding && ev.Fresh:
 		return r.activate(now, "adopted its addresses before anybody missed it", out)
 	case r.spec.StartDelay > 0:
 		r.startAt = now.Add(r.spec.StartDelay)
@@ -159,32 +184,29 @@ func (r *Router) start(now Instant, ev Event, out []Effect) []Effect {
 func (r *Router) listen(now Instant, why string, out []Effect) []Effect {
 	r.startAt = 0
 	if r.failing != "" {
-		return r.change(Fault, r.failing+" fails", out)
+		return r.fail(r.failing+" fails", out)
 	}
 	if r.spec.Priority == Owner {
 		return r.activate(now, "priority 255: it owns the addresses", out)
 	}
 	r.adopted = r.spec.Interval
-	r.downAt = now.Add(r.downInterval())
+	r.arm(now)
 	r.preemptAt = 0
 	return r.change(Backup, why, out)
 }
 
-// activate sends first, so that a lesser active falls silent, then claims.
+// activate sends first, so that a lesser active falls silent, then claims (RFC 9568,
+// 6.4.2). The announcement waits for the kernel unless it has the addresses already.
 func (r *Router) activate(now Instant, why string, out []Effect) []Effect {
 	r.startAt, r.downAt, r.preemptAt, r.releaseAt, r.refusedAt = 0, 0, 0, 0, 0
 	r.stale = netip.Addr{}
+	r.outdone = r.outranked()
 	r.cadence = cadence{interval: r.spec.Interval}
 	r.advertAt = now.Add(r.spec.Interval)
-	out = r.send(r.advertised(), out)
-	already := r.claimed
-	r.claimed, r.hasClaimed = true, true
-	out = append(out, Effect{Kind: Claim})
+	out = r.send(r.Advertised(), out)
+	out = r.claim(out)
 	out = r.change(Active, why, out)
-	if already {
-		out = append(out, Effect{Kind: Announce})
-	}
-	return out
+	return r.announce(out)
 }
 
 // tick acts on every deadline that has passed.
@@ -223,7 +245,7 @@ func (r *Router) tickActive(now Instant, out []Effect) []Effect {
 	if r.advertAt > now {
 		return out
 	}
-	out = r.send(r.advertised(), out)
+	out = r.send(r.Advertised(), out)
 	r.cadence.sent(r.spec.Interval)
 	r.advertAt = r.advertAt.Add(r.cadence.interval)
 	if r.advertAt <= now {
@@ -259,14 +281,16 @@ func (r *Router) silence(now Instant) string {
 // skew, but never to a later instant; an active's peers decide, unless an offer is due.
 func (r *Router) setPriority(now Instant, p uint8, out []Effect) []Effect {
 	before := r.effective
+	wasOutdone := r.outdone
 	r.effective = p
+	r.outdone = r.outranked()
 	switch {
 	case r.role == Backup && p > before:
-		r.downAt = r.downAt.Add(r.skew() - Skew(r.spec.Version, before, r.adopted))
-	case r.role == Active && p < before:
-		return r.offer(now, fmt.Sprintf("its priority fell to %d, another member has %d", p, r.spec.Rival), out)
-	case r.role == Leaving && r.leave.offer && r.failing == "" && p >= r.spec.Rival:
-		return r.resume(now, "its priority rose again", out)
+		r.downAt = min(r.downAt, r.armedAt.Add(r.downInterval()))
+	case r.role == Active && r.outdone && (p < before || !wasOutdone):
+		return r.offer(now, out)
+	case r.role == Leaving:
+		return r.reconsider(now, "its priority rose again", out)
 	}
 	return out
 }
@@ -279,24 +303,14 @@ func (r *Router) setFailing(now Instant, what string, out []Effect) []Effect {
 	switch {
 	case (what == "") == (before == ""):
 		return out
-	case what == "":
-		return r.healed(now, before, out)
-	case r.role == Active:
+	case r.role == Active && what != "":
 		return r.beginLeave(now, what+" fails", leave{offer: true}, out)
-	case r.role == Backup:
-		return r.fail(now, what+" fails", out)
-	}
-	return out
-}
-
-func (r *Router) healed(now Instant, what string, out []Effect) []Effect {
-	switch r.role {
-	case Leaving:
-		if r.leave.offer {
-			return r.resume(now, what+" works again", out)
-		}
-	case Fault:
-		return r.recover(now, what+" works again", out)
+	case r.role == Backup && what != "":
+		return r.fail(what+" fails", out)
+	case r.role == Leaving:
+		return r.reconsider(now, before+" works again", out)
+	case r.role == Fault:
+		return r.recover(now, before+" works again", out)
 	}
 	return out
 }
@@ -311,9 +325,9 @@ func (r *Router) setLink(now Instant, wrong string, out []Effect) []Effect {
 	case wrong == "" && r.role == Fault:
 		return r.recover(now, "the interface is back", out)
 	case wrong != "" && r.role == Leaving && !r.leave.offer:
-		return r.gone("stopped", out)
-	case wrong != "" && r.role != Fault && !r.stopped():
-		return r.fail(now, wrong, out)
+		return r.gone("stopped", r.yield(out))
+	case wrong != "" && !r.stopped():
+		return r.fail(wrong, out)
 	}
 	return out
 }
@@ -322,8 +336,8 @@ func (r *Router) setLink(now Instant, wrong string, out []Effect) []Effect {
 func (r *Router) stopped() bool { return r.role == Waiting && r.startAt == 0 }
 
 // fail makes the router silent until what failed is well again.
-func (r *Router) fail(_ Instant, why string, out []Effect) []Effect {
-	r.startAt, r.downAt, r.advertAt, r.refusedAt = 0, 0, 0, 0
+func (r *Router) fail(why string, out []Effect) []Effect {
+	r.startAt, r.downAt, r.preemptAt, r.advertAt, r.refusedAt = 0, 0, 0, 0, 0
 	out = r.yield(out)
 	return r.change(Fault, why, out)
 }
@@ -336,21 +350,25 @@ func (r *Router) recover(now Instant, why string, out []Effect) []Effect {
 	return r.listen(now, why, out)
 }
 
-// installed follows a Claim when the kernel has the addresses: only then may the segment
-// hear of them.
-func (r *Router) installed(out []Effect) []Effect {
+// setInstalled follows a Claim when the kernel has the addresses: only then may the
+// segment hear of them.
+func (r *Router) setInstalled(out []Effect) []Effect {
 	r.refusedAt = 0
+	if r.installed || !r.claimed {
+		return out
+	}
+	r.installed = true
 	if r.role != Active {
 		return out
 	}
-	return append(out, Effect{Kind: Announce})
+	return r.announce(out)
 }
 
 func (r *Router) refused(now Instant, what string, out []Effect) []Effect {
 	if r.role == Active && r.refusedAt == 0 {
 		r.refusedAt = now
 	}
-	r.refusal = what
+	r.refusal, r.installed = what, false
 	return out
 }
 
@@ -366,13 +384,17 @@ func (r *Router) refusalEnd() Instant {
 func (r *Router) giveUp(now Instant, out []Effect) []Effect {
 	r.faultTill = now.Add(refusalPause)
 	out = r.send(0, out)
-	return r.fail(now, "the kernel refuses an address: "+r.refusal, out)
+	return r.fail("the kernel refuses an address: "+r.refusal, out)
 }
 
-// frozen makes a backup listen again: what it slept through it did not hear.
+// frozen makes a backup listen again: what it slept through it did not hear. A departure
+// has no goodbye left to say: whoever missed the first has timed out since.
 func (r *Router) frozen(now Instant) {
-	if r.role == Backup {
-		r.downAt = now.Add(r.downInterval())
+	switch r.role {
+	case Backup:
+		r.arm(now)
+	case Leaving:
+		r.leave.left = 0
 	}
 }
 
@@ -384,13 +406,30 @@ func (r *Router) send(priority uint8, out []Effect) []Effect {
 	return append(out, Effect{Kind: Send, Priority: priority})
 }
 
+func (r *Router) claim(out []Effect) []Effect {
+	r.hasClaimed = true
+	if r.claimed {
+		return out
+	}
+	r.claimed = true
+	return append(out, Effect{Kind: Claim})
+}
+
 func (r *Router) yield(out []Effect) []Effect {
 	r.releaseAt = 0
 	if !r.claimed {
 		return out
 	}
-	r.claimed = false
+	r.claimed, r.installed = false, false
 	return append(out, Effect{Kind: Yield})
+}
+
+// announce tells nobody of an address that is not up.
+func (r *Router) announce(out []Effect) []Effect {
+	if !r.installed {
+		return out
+	}
+	return append(out, Effect{Kind: Announce})
 }
 
 func (r *Router) change(to Role, why string, out []Effect) []Effect {
@@ -404,6 +443,12 @@ func (r *Router) change(to Role, why string, out []Effect) []Effect {
 }
 
 func (r *Router) skew() time.Duration { return Skew(r.spec.Version, r.effective, r.adopted) }
+
+// arm begins a down interval.
+func (r *Router) arm(now Instant) {
+	r.armedAt = now
+	r.downAt = now.Add(r.downInterval())
+}
 
 func (r *Router) downInterval() time.Duration {
 	return Down(r.spec.Version, r.effective, r.adopted, r.spec.DownAdverts)
