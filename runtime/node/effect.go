@@ -1,0 +1,56 @@
+package node
+
+import (
+	"net/netip"
+
+	"hafile/lang/plan"
+	"hafile/runtime/kernel"
+	"hafile/runtime/vrrp"
+	"hafile/runtime/vrrp/wire"
+)
+
+// Effect is something to do. Kind says which of the other fields count. Slices in it are
+// read-only and stay valid: nothing writes to them later.
+type Effect struct {
+	Kind EffectKind
+
+	Interface string      // Send, Announce, Silence
+	Family    plan.Family // Send
+
+	Advert wire.Advert // Send
+	Source netip.Addr  // Send
+
+	Want kernel.State // Want
+	Gen  uint64       // Want: counts them; the kernel's report says which it has carried out
+
+	Addresses []netip.Addr  // Announce, Silence
+	How       plan.Announce // Announce
+
+	Transition Transition // Transitioned
+}
+
+// EffectKind tells effects apart.
+type EffectKind uint8
+
+const (
+	// Send one advert.
+	Send EffectKind = iota + 1
+	// Silence ends the repeats of an announcement.
+	Silence
+	// Want is the kernel state from now on.
+	Want
+	// Transitioned is a change of role.
+	Transitioned
+	// Announce addresses that are up.
+	Announce
+)
+
+// Transition is a change of role of one instance.
+type Transition struct {
+	Instance plan.Addr
+	Name     string
+	From, To vrrp.Role
+	Why      string
+	Priority uint8 // effective
+	At       vrrp.Instant
+}

@@ -1,0 +1,16 @@
+package node
+
+import "hafile/lang/plan"
+
+// The words of the plan that the engine and its callers pass on. They are aliases, so
+// that what runs a node knows the node only.
+type (
+	// Addr names a check or an instance.
+	Addr = plan.Addr
+	// CheckState is what is known of a check.
+	CheckState = plan.CheckState
+	// Family of a socket.
+	Family = plan.Family
+	// Announcement is how addresses are announced.
+	Announcement = plan.Announce
+)

@@ -1,0 +1,382 @@
+package node
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"time"
+
+	"hafile/lang/plan"
+	"hafile/runtime/kernel"
+	"hafile/runtime/vrrp"
+	"hafile/runtime/vrrp/wire"
+)
+
+// Node is all that this machine has decided so far. The zero value is not ready; see New.
+type Node struct {
+	plan    *plan.Plan
+	routers map[plan.WireKey]*router
+	order   []*router // by instance address, those that leave last
+	queue   queue
+
+	checks map[plan.Addr]plan.CheckState
+	links  map[string]string // interface -> what is wrong; empty: nothing
+
+	wanted kernel.State
+	gen    uint64 // of wanted
+	report kernel.Report
+	dirty  bool // a claim has changed since wanted was computed
+
+	unknown     map[string]uint64 // adverts for VRIDs of nobody, by interface
+	punctuality Punctuality
+
+	// Of the call under way.
+	now    vrrp.Instant
+	out    []Effect
+	silent []kernel.Address // that an active router has given up
+	after  []Effect         // what follows Want
+	steps  []vrrp.Effect    // scratch
+}
+
+// router is one virtual router and what the node knows about it.
+type router struct {
+	key      plan.WireKey
+	instance *plan.Instance
+	core     *vrrp.Router
+	source   netip.Addr
+
+	// leaving: the plan has it no longer, or the node is stopping.
+	leaving bool
+	// broken is what it panicked with; it is not stepped any more.
+	broken string
+
+	claimed   bool
+	addresses []kernel.Address
+	pending   []kernel.Address // claimed, and not reported by the kernel yet
+	gen       uint64           // of the Want that has all its addresses; older reports say nothing
+	stamp     bool             // gen is due
+
+	parts   []plan.PriorityPart
+	failing string
+
+	role   vrrp.Role // as told last
+	since  vrrp.Instant
+	why    string
+	sentAt vrrp.Instant // last advert with a priority above 0
+	peers  []Peer
+
+	deadline vrrp.Instant
+	slot     int // in the queue
+	muted    bool
+}
+
+// New is a node without a plan.
+func New() *Node {
+	return &Node{
+		routers: map[plan.WireKey]*router{},
+		checks:  map[plan.Addr]plan.CheckState{},
+		links:   map[string]string{},
+		unknown: map[string]uint64{},
+	}
+}
+
+// Deadline is when the node wants its next Tick; 0 if it waits for events only.
+func (n *Node) Deadline() vrrp.Instant { return n.queue.first() }
+
+// Wanted is the kernel state of the last Want.
+func (n *Node) Wanted() kernel.State { return n.wanted }
+
+// Heard is an advert that the codec accepted. The advert is read during the call only.
+func (n *Node) Heard(now vrrp.Instant, iface string, family plan.Family, a *wire.Advert, from netip.Addr, out []Effect) []Effect {
+	r := n.find(iface, family, a)
+	if r == nil {
+		n.unknown[iface]++
+		return out
+	}
+	n.begin(now, out)
+	r.met(now, a, from)
+	n.step(r, vrrp.Event{Kind: vrrp.Heard, Advert: a, From: from})
+	return n.end()
+}
+
+// Rejected is a packet with a virtual router id that the codec refused, for a reason that
+// leaves a with a version. The rest of a counts as wire.Parse says.
+func (n *Node) Rejected(now vrrp.Instant, iface string, family plan.Family, a *wire.Advert, from netip.Addr, reason wire.Reason, out []Effect) []Effect {
+	r := n.find(iface, family, a)
+	if r == nil {
+		return out // the socket has counted it
+	}
+	n.begin(now, out)
+	n.step(r, vrrp.Event{Kind: vrrp.Rejected, Advert: a, From: from, Reason: reason})
+	return n.end()
+}
+
+// find prefers the router of the advert's version: while an instance changes its
+// version, both exist. Else the router of the other version is told, for it knows what
+// to make of a neighbour in another dialect.
+func (n *Node) find(iface string, family plan.Family, a *wire.Advert) *router {
+	key := plan.WireKey{Interface: iface, Family: family, VRID: a.VRID, Version: a.Version, Transport: plan.Multicast}
+	if r := n.routers[key]; r != nil {
+		return r
+	}
+	key.Version = 5 - a.Version
+	return n.routers[key]
+}
+
+// Tick acts on every deadline that has passed. Whatever was received before now must
+// have been given to Heard before.
+func (n *Node) Tick(now vrrp.Instant, out []Effect) []Effect {
+	if d := n.queue.first(); d == 0 || d > now {
+		return out
+	}
+	n.begin(now, out)
+	for {
+		d := n.queue.first()
+		if d == 0 || d > now {
+			return n.end()
+		}
+		r := n.queue[0]
+		n.punctuality.record(now.Sub(d), r)
+		n.step(r, vrrp.Event{Kind: vrrp.Tick})
+		if r.deadline == d && r.broken == "" {
+			n.breakDown(r, fmt.Sprintf("its deadline %d stands still", d))
+		}
+	}
+}
+
+// Check is the state of a check.
+func (n *Node) Check(now vrrp.Instant, check plan.Addr, state plan.CheckState, out []Effect) []Effect {
+	n.checks[check] = state
+	n.begin(now, out)
+	for _, r := range n.order {
+		if tracks(r.instance, check) {
+			n.weigh(r, false)
+		}
+	}
+	return n.end()
+}
+
+func tracks(i *plan.Instance, check plan.Addr) bool {
+	return slices.ContainsFunc(i.Track, func(t plan.Track) bool { return t.Check == check })
+}
+
+// weigh computes the effective priority anew and tells the router, if it has changed or
+// if always is set.
+func (n *Node) weigh(r *router, always bool) {
+	priority, parts, failed := plan.Effective(r.instance.Priority, r.instance.Track, n.check)
+	r.parts = parts
+	if always || priority != r.core.Effective() {
+		n.step(r, vrrp.Event{Kind: vrrp.Priority, Priority: priority})
+	}
+	failing := ""
+	if failed {
+		failing = n.failing(r.instance)
+	}
+	if failing != r.failing {
+		r.failing = failing
+		n.step(r, vrrp.Event{Kind: vrrp.Failing, Failing: failing})
+	}
+}
+
+func (n *Node) check(a plan.Addr) plan.CheckState {
+	if s, ok := n.checks[a]; ok {
+		return s
+	}
+	return plan.CheckUnknown
+}
+
+// failing names the first check without weight that is down.
+func (n *Node) failing(i *plan.Instance) string {
+	for _, t := range i.Track {
+		if t.Weight == 0 && n.check(t.Check) == plan.CheckDown {
+			return t.Check.Kind() + " " + t.Check.Name()
+		}
+	}
+	return ""
+}
+
+// Link says what is wrong with an interface; empty if nothing is.
+func (n *Node) Link(now vrrp.Instant, iface, wrong string, out []Effect) []Effect {
+	n.links[iface] = wrong
+	n.begin(now, out)
+	for _, r := range n.order {
+		if r.instance.Interface == iface {
+			n.step(r, vrrp.Event{Kind: vrrp.Link, Link: n.wrong(r)})
+		}
+	}
+	return n.end()
+}
+
+// wrong is what keeps a router from being heard.
+func (n *Node) wrong(r *router) string {
+	if w := n.links[r.instance.Interface]; w != "" {
+		return w
+	}
+	if !r.source.IsValid() {
+		return fmt.Sprintf("%s has no %s address to send from", r.instance.Interface, r.key.Family)
+	}
+	return ""
+}
+
+// Frozen says that nothing ran for so long. It comes before anything that was received
+// meanwhile: a backup that slept through its active's adverts must listen again.
+func (n *Node) Frozen(now vrrp.Instant, stall time.Duration, out []Effect) []Effect {
+	n.begin(now, out)
+	for _, r := range n.order {
+		s := r.core.Spec()
+		if stall >= vrrp.Down(s.Version, r.core.Effective(), s.Interval, s.DownAdverts) {
+			n.step(r, vrrp.Event{Kind: vrrp.Frozen})
+		}
+	}
+	return n.end()
+}
+
+// Stop makes every router leave. The node is Gone when all have.
+func (n *Node) Stop(now vrrp.Instant, out []Effect) []Effect {
+	n.begin(now, out)
+	for _, r := range n.order {
+		n.leave(r)
+	}
+	return n.end()
+}
+
+// Gone reports whether no router is left and the kernel has taken the last address away.
+func (n *Node) Gone() bool { return len(n.order) == 0 && n.report.Gen >= n.gen }
+
+// leave is idempotent: a router that leaves is not asked twice.
+func (n *Node) leave(r *router) {
+	if r.leaving {
+		return
+	}
+	r.leaving = true
+	n.step(r, vrrp.Event{Kind: vrrp.Stop})
+}
+
+// begin starts a call: out is what end continues.
+func (n *Node) begin(now vrrp.Instant, out []Effect) { n.now, n.out = now, out }
+
+// end computes the wanted state once for all that the call has changed.
+func (n *Node) end() []Effect {
+	n.hush()
+	n.settle()
+	n.reap()
+	out := append(n.out, n.after...)
+	clear(n.after)
+	n.out, n.after = nil, n.after[:0]
+	return out
+}
+
+// step hands an event to a router and takes its effects. It never lets a panic pass.
+func (n *Node) step(r *router, ev vrrp.Event) {
+	if r.broken != "" {
+		return
+	}
+	defer n.contain(r)
+	n.steps = r.core.Step(n.now, ev, n.steps[:0])
+	for i := range n.steps {
+		n.effect(r, &n.steps[i])
+	}
+	n.arm(r, r.core.Deadline())
+}
+
+func (n *Node) contain(r *router) {
+	if p := recover(); p != nil {
+		n.breakDown(r, fmt.Sprint(p))
+	}
+}
+
+// breakDown is the end of a router that broke an invariant. Its state is not trusted, so
+// that it is not asked what to do.
+func (n *Node) breakDown(r *router, what string) {
+	r.broken = "internal error: " + what
+	n.arm(r, 0)
+	n.send(r, 0)
+	n.yield(r)
+	n.transition(r, vrrp.Fault, r.broken)
+}
+
+func (n *Node) arm(r *router, deadline vrrp.Instant) {
+	if r.deadline != deadline {
+		r.deadline = deadline
+		n.queue.fix(r)
+	}
+}
+
+func (n *Node) effect(r *router, e *vrrp.Effect) {
+	switch e.Kind {
+	case vrrp.Send:
+		n.send(r, e.Priority)
+	case vrrp.Claim:
+		n.claim(r)
+	case vrrp.Yield:
+		n.yield(r)
+	case vrrp.Change:
+		n.transition(r, e.To, e.Why)
+	case vrrp.Announce:
+		if !r.muted {
+			n.announce(r, without(r.addresses, r.pending))
+		}
+	default:
+		panic(fmt.Sprintf("node: effect %d", e.Kind))
+	}
+}
+
+func (n *Node) send(r *router, priority uint8) {
+	if !r.source.IsValid() {
+		return // it is in fault for that, and has nothing to take back
+	}
+	if priority > 0 {
+		r.sentAt = n.now
+	}
+	n.out = append(n.out, Effect{
+		Kind: Send, Interface: r.key.Interface, Family: r.key.Family,
+		Advert: r.core.Message(priority), Source: r.source,
+	})
+}
+
+func (n *Node) claim(r *router) {
+	if r.claimed {
+		return
+	}
+	r.claimed, r.stamp, n.dirty = true, true, true
+	r.pending = n.unseen(r.addresses)
+}
+
+func (n *Node) yield(r *router) {
+	if !r.claimed {
+		return
+	}
+	r.claimed, r.pending, n.dirty = false, nil, true
+}
+
+// transition is also the end of announcements: a router that leaves still answers, but
+// the next announcement must be its successor's.
+func (n *Node) transition(r *router, to vrrp.Role, why string) {
+	from := r.role
+	if from == to {
+		return
+	}
+	if from == vrrp.Active {
+		n.silence(r.addresses)
+	}
+	r.role, r.since, r.why = to, n.now, why
+	n.after = append(n.after, Effect{Kind: Transitioned, Transition: Transition{
+		Instance: r.instance.Address, Name: r.instance.Name,
+		From: from, To: to, Why: why, Priority: r.core.Effective(), At: n.now,
+	}})
+}
+
+// reap forgets routers that have left. Those that leave are last in the order.
+func (n *Node) reap() {
+	if last := len(n.order) - 1; last < 0 || !n.order[last].leaving {
+		return
+	}
+	gone := func(r *router) bool { return r.leaving && (r.core.Gone() || r.broken != "") }
+	for _, r := range n.order {
+		if gone(r) {
+			delete(n.routers, r.key)
+			n.queue.remove(r)
+		}
+	}
+	n.order = slices.DeleteFunc(n.order, gone)
+}

@@ -1,0 +1,79 @@
+package node
+
+import (
+	"net/netip"
+	"time"
+
+	"hafile/lang/plan"
+	"hafile/runtime/kernel"
+	"hafile/runtime/vrrp"
+	"hafile/runtime/vrrp/wire"
+)
+
+// Resolved is a verified plan together with what only the host knows.
+type Resolved struct {
+	Plan *plan.Plan
+	// Hosts has an entry for every instance of the plan.
+	Hosts map[plan.Addr]Host
+}
+
+// Host is what the host adds to one instance.
+type Host struct {
+	// Source is the address that adverts come from: the plan's, or the first of the
+	// family on the interface. The zero address keeps the router in fault.
+	Source   netip.Addr
+	Password wire.Password // zero without authentication
+
+	// Holding and Fresh count when the router is new: a process before this one left
+	// the addresses installed, and its last advert is younger than any peer's down
+	// interval.
+	Holding, Fresh bool
+}
+
+// specOf is what package vrrp is told.
+func specOf(p *plan.Plan, i *plan.Instance, h Host) vrrp.Spec {
+	s := vrrp.Spec{
+		Version: i.Version, VRID: i.VRID, Source: h.Source, Priority: i.Priority,
+		Interval: ms(i.AdvertMs), DownAdverts: i.DownAdverts,
+		Preempt: i.Preempt, PreemptDelay: ms(i.PreemptDelayMs), StartDelay: ms(i.StartDelayMs),
+		Rival: rival(p.Node, i),
+	}
+	if i.Auth != nil {
+		s.Auth, s.Password = wire.AuthPass, h.Password
+	}
+	if i.Checksum == "rfc9568" {
+		s.Checksum = wire.MessageOnly
+	}
+	for _, v := range i.VIPs {
+		s.Addresses = append(s.Addresses, v.Address.Addr())
+	}
+	return s
+}
+
+// Spec is the router that this machine runs for an instance, for whoever compares it
+// with what is heard before the plan is committed.
+func (r *Resolved) Spec(i *plan.Instance) vrrp.Spec {
+	return specOf(r.Plan, i, r.Hosts[i.Address])
+}
+
+// rival is the highest priority that another member is configured with.
+func rival(self string, i *plan.Instance) uint8 {
+	highest := uint8(0)
+	for _, m := range i.Members {
+		if m.Node != self {
+			highest = max(highest, m.Priority)
+		}
+	}
+	return highest
+}
+
+// addressesOf is what the kernel should have while the instance is active.
+func addressesOf(i *plan.Instance) []kernel.Address {
+	out := make([]kernel.Address, len(i.VIPs))
+	for k, v := range i.VIPs {
+		out[k] = kernel.Address{Interface: i.DeviceOf(v), Prefix: v.Address}
+	}
+	return out
+}
+
+func ms(n int64) time.Duration { return time.Duration(n) * time.Millisecond }

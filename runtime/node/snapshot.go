@@ -1,0 +1,88 @@
+package node
+
+import (
+	"maps"
+	"net/netip"
+	"slices"
+
+	"hafile/lang/plan"
+	"hafile/runtime/kernel"
+	"hafile/runtime/vrrp"
+)
+
+// Snapshot is a copy of what the node knows: nothing in it changes later.
+type Snapshot struct {
+	Now       vrrp.Instant
+	Instances []Instance // by address, those that leave last
+	Wanted    kernel.State
+	Have      kernel.State
+	// Unknown counts adverts for VRIDs that no router here has, by interface.
+	Unknown     map[string]uint64
+	Punctuality Punctuality
+}
+
+// Instance is one router at the moment of a snapshot.
+type Instance struct {
+	Address plan.Addr
+	Name    string
+	Key     plan.WireKey
+	Source  netip.Addr
+
+	Role    vrrp.Role
+	Since   vrrp.Instant
+	Why     string
+	Leaving bool // the plan has it no longer, or the node is stopping
+
+	Configured, Effective uint8
+	Parts                 []plan.PriorityPart
+	Failing               string // the check without weight that is down
+
+	Claimed   bool
+	Addresses []Address
+	// Stale is an address that the active announces and the plan here lacks; the zero
+	// address if there is none.
+	Stale netip.Addr
+
+	Peers    []Peer
+	Counters vrrp.Counters
+	SentAt   vrrp.Instant // last advert with a priority above 0; 0: none yet
+}
+
+// Address is one of an instance's, as the kernel has it.
+type Address struct {
+	kernel.Address
+	Present bool
+	Refusal string // what the kernel said, empty if nothing
+}
+
+// Snapshot copies everything.
+func (n *Node) Snapshot(now vrrp.Instant) Snapshot {
+	s := Snapshot{
+		Now: now, Instances: make([]Instance, len(n.order)),
+		Wanted: n.wanted, Have: n.report.Have,
+		Unknown: maps.Clone(n.unknown), Punctuality: n.punctuality,
+	}
+	for i, r := range n.order {
+		s.Instances[i] = n.instance(r)
+	}
+	return s
+}
+
+func (n *Node) instance(r *router) Instance {
+	role := r.core.Role()
+	if r.broken != "" {
+		role = vrrp.Fault
+	}
+	i := Instance{
+		Address: r.instance.Address, Name: r.instance.Name, Key: r.key, Source: r.source,
+		Role: role, Since: r.since, Why: r.why, Leaving: r.leaving,
+		Configured: r.instance.Priority, Effective: r.core.Effective(),
+		Parts: slices.Clone(r.parts), Failing: r.failing,
+		Claimed: r.claimed, Addresses: make([]Address, len(r.addresses)), Stale: r.core.Stale(),
+		Peers: slices.Clone(r.peers), Counters: *r.core.Counters(), SentAt: r.sentAt,
+	}
+	for k, a := range r.addresses {
+		i.Addresses[k] = Address{Address: a, Present: n.report.Have.Has(a), Refusal: n.refused(a)}
+	}
+	return i
+}

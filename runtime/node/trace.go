@@ -1,0 +1,39 @@
+package node
+
+import (
+	"fmt"
+	"strings"
+)
+
+// String is the effect on one line, for traces.
+func (e Effect) String() string {
+	switch e.Kind {
+	case Send:
+		return fmt.Sprintf("send %s from %s: %s", e.Interface, e.Source, &e.Advert)
+	case Silence:
+		return fmt.Sprintf("silence %s: %s", e.Interface, join(e.Addresses))
+	case Want:
+		return fmt.Sprintf("want %d: %s", e.Gen, join(e.Want))
+	case Transitioned:
+		return e.Transition.String()
+	case Announce:
+		return fmt.Sprintf("announce %s: %s", e.Interface, join(e.Addresses))
+	}
+	return fmt.Sprintf("effect %d", e.Kind)
+}
+
+// String is the transition on one line.
+func (t Transition) String() string {
+	return fmt.Sprintf("%s (%s) %s -> %s at priority %d: %s", t.Instance, t.Name, t.From, t.To, t.Priority, t.Why)
+}
+
+func join[T fmt.Stringer](all []T) string {
+	if len(all) == 0 {
+		return "nothing"
+	}
+	words := make([]string, len(all))
+	for i, a := range all {
+		words[i] = a.String()
+	}
+	return strings.Join(words, ", ")
+}

@@ -1,0 +1,120 @@
+package node
+
+import (
+	"slices"
+
+	"hafile/runtime/kernel"
+	"hafile/runtime/vrrp"
+)
+
+// settle computes the wanted state if a claim has changed, and says so if it differs.
+func (n *Node) settle() {
+	if !n.dirty {
+		return
+	}
+	n.dirty = false
+	var all []kernel.Address
+	for _, r := range n.order {
+		if r.claimed {
+			all = append(all, r.addresses...)
+		}
+	}
+	if want := kernel.StateOf(all...); !want.Equal(n.wanted) {
+		n.gen++
+		n.wanted = want
+		n.out = append(n.out, Effect{Kind: Want, Want: want, Gen: n.gen})
+	}
+	for _, r := range n.order {
+		if !r.stamp {
+			continue
+		}
+		r.stamp, r.gen = false, n.gen
+		if r.claimed && len(r.pending) == 0 {
+			n.step(r, vrrp.Event{Kind: vrrp.Installed})
+		}
+	}
+}
+
+// unseen are the addresses of which the kernel has not said that it has them. One that
+// was wanted and is there already, of another router of this node, needs no second word.
+func (n *Node) unseen(addresses []kernel.Address) []kernel.Address {
+	var out []kernel.Address
+	for _, a := range addresses {
+		if !n.wanted.Has(a) || !n.report.Have.Has(a) {
+			out = append(out, a)
+		}
+	}
+	return out
+}
+
+// Kernel is what the kernel has. Addresses that have come up are announced, each alone;
+// one that has gone missing is announced again when it is back.
+func (n *Node) Kernel(now vrrp.Instant, report kernel.Report, out []Effect) []Effect {
+	n.report = report
+	n.begin(now, out)
+	for _, r := range n.order {
+		if r.claimed && report.Gen >= r.gen {
+			n.compare(r)
+		}
+	}
+	return n.end()
+}
+
+// compare tells one router what the report means to it.
+func (n *Node) compare(r *router) {
+	var up, missing []kernel.Address
+	for _, a := range r.addresses {
+		switch {
+		case !n.report.Have.Has(a):
+			missing = append(missing, a)
+		case slices.Contains(r.pending, a) || slices.Contains(n.report.Removed, a):
+			up = append(up, a)
+		}
+	}
+	r.pending = missing
+	if r.core.Role() == vrrp.Active {
+		n.announce(r, up)
+	}
+	if what := n.refusal(r); what != "" {
+		n.step(r, vrrp.Event{Kind: vrrp.Refused, Refusal: what})
+		return
+	}
+	if len(missing) == 0 {
+		r.muted = true // what has come up is announced above
+		n.step(r, vrrp.Event{Kind: vrrp.Installed})
+		r.muted = false
+	}
+}
+
+// refusal is what stands against an address of the router, empty if nothing does.
+func (n *Node) refusal(r *router) string {
+	for _, a := range r.addresses {
+		if what := n.refused(a); what != "" {
+			return a.String() + ": " + what
+		}
+	}
+	return ""
+}
+
+func (n *Node) refused(a kernel.Address) string {
+	for _, r := range n.report.Refused {
+		if r.Address == a {
+			return r.Err
+		}
+	}
+	return ""
+}
+
+// without is a less b, in the order of a.
+func without(a, b []kernel.Address) []kernel.Address {
+	if len(b) == 0 {
+		return a
+	}
+	var out []kernel.Address
+	for _, x := range a {
+		if !slices.Contains(b, x) {
+			out = append(out, x)
+		}
+	}
+	return out
+}
