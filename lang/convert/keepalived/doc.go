@@ -1,0 +1,16 @@
+// Package keepalived turns keepalived.conf files, one for each machine, into one hafile
+// configuration and says what became of every directive.
+//
+// It owns the meaning of keepalived's files, version 2.4: what a line says, what
+// keepalived makes of it (which is often not what it says), and what hafile has in its
+// place. It reads no file, runs no program and looks up nothing on this machine: the
+// same bytes give the same result everywhere.
+//
+// The road: lex.go cuts bytes into lines, comments and words; expand.go applies $NAME,
+// ~SEQ and ~LST; parse.go makes a tree of directives in which every one has its
+// position; read*.go turns one node's tree into settings as keepalived would hold them
+// and gives verdicts; merge.go matches the instances of all nodes by what the wire
+// sees; emit*.go writes HCL; report.go collects the verdicts. Nothing is dropped in
+// silence: the counts of a report add up to the number of directives, and a directive
+// that nobody gave a verdict is a panic in tests.
+package keepalived
