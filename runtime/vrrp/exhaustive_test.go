@@ -326,6 +326,10 @@ func (h *history) checkEffects(before *Router, ev Event) {
 	if role != after {
 		h.fail("role %s without a change", after)
 	}
+	heard := h.router.counters.Accepted > before.counters.Accepted
+	if before.Role() == Backup && after == Backup && !heard && ev.Kind != Frozen && h.router.downAt > before.downAt {
+		h.fail("%s moved the end of the silence away", ev)
+	}
 	if before.Role() == Backup && after == Active && (ev.Kind != Tick || before.downAt > h.now) {
 		h.fail("became active by %s, %s before its deadline", ev, before.downAt.Sub(h.now))
 	}
