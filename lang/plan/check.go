@@ -32,8 +32,9 @@ type Script struct {
 }
 
 // DetectMs is the longest time from the moment when what is checked dies until the
-// check is down: fall runs, of which each starts an interval after the one before
-// it, and the last one may use its whole timeout.
+// check is down: up to an interval passes until the next run starts, and fall runs must
+// fail. They start an interval apart, or one behind the other where a run may outlive
+// the interval, and the last one may use its whole timeout.
 func (c *Check) DetectMs() int64 {
-	return c.IntervalMs*int64(c.Fall) + c.TimeoutMs
+	return c.IntervalMs + int64(c.Fall-1)*max(c.IntervalMs, c.TimeoutMs) + c.TimeoutMs
 }

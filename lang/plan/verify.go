@@ -186,17 +186,18 @@ func (v *verifier) instance(p *Plan, i *Instance) {
 	v.references(p, i)
 }
 
+// interval has one code for bounds and unit: what is wrong is the same argument, and what
+// a version can say is one sentence.
 func (v *verifier) interval(i *Instance) {
+	ms := i.AdvertMs
 	switch i.Version {
 	case 2:
-		v.bounds(i.Address, "advert_int", i.Src, i.AdvertMs, 1000, 255000, " ms")
-		if i.AdvertMs%1000 != 0 {
-			v.add("HA1305", i.Address, "advert_int", i.Src, "VRRPv2 sends whole seconds, got %d ms", i.AdvertMs)
+		if ms < 1000 || ms > 255000 || ms%1000 != 0 {
+			v.add("HA1305", i.Address, "advert_int", i.Src, "is %d ms, and VRRPv2 sends whole seconds from 1 to 255", ms)
 		}
 	case 3:
-		v.bounds(i.Address, "advert_int", i.Src, i.AdvertMs, 10, 40950, " ms")
-		if i.AdvertMs%10 != 0 {
-			v.add("HA1305", i.Address, "advert_int", i.Src, "VRRPv3 sends whole centiseconds, got %d ms", i.AdvertMs)
+		if ms < 10 || ms > 40950 || ms%10 != 0 {
+			v.add("HA1305", i.Address, "advert_int", i.Src, "is %d ms, and VRRPv3 sends centiseconds from 10 ms to 40.95 s", ms)
 		}
 	default:
 		v.add("HA1113", i.Address, "version", i.Src, "must be 2 or 3, got %d", i.Version)
