@@ -74,3 +74,21 @@ func FirstStartMs(in *plan.Instance) int64 {
 	}
 	return in.StartDelayMs + millis(downInterval(in, in.Priority))
 }
+
+// PriorityWhile is the priority of an instance while one check is down, or up, and
+// nothing else counts. moves is false where that is the configured priority.
+func PriorityWhile(in *plan.Instance, check plan.Addr, up bool) (priority uint8, moves bool) {
+	with := func(s plan.CheckState) uint8 {
+		p, _, _ := plan.Effective(in.Priority, in.Track, func(a plan.Addr) plan.CheckState {
+			if a == check {
+				return s
+			}
+			return plan.CheckUnknown
+		})
+		return p
+	}
+	if up {
+		return with(plan.CheckUp), with(plan.CheckUp) != in.Priority
+	}
+	return with(plan.CheckDown), with(plan.CheckDown) != in.Priority
+}

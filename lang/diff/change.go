@@ -61,6 +61,8 @@ type Impact struct {
 	// Reason is a stable constant (active_raises_own_priority); Text says it to people.
 	Reason string `json:"reason"`
 	Text   string `json:"text,omitempty"`
+	// Safer is a way to the same end that disturbs less, if there is one.
+	Safer string `json:"safer,omitempty"`
 	// Pairwise: the members must make this change together.
 	Pairwise bool `json:"pairwise,omitempty"`
 }

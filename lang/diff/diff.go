@@ -254,3 +254,21 @@ func appendChange(changes []Change, c *Change) []Change {
 	}
 	return append(changes, *c)
 }
+
+// Everything lists all fields of one thing of a plan, as if it were new.
+func Everything(p *plan.Plan, a plan.Addr) []Field {
+	var ls []leaf
+	if in := p.Desired.Instance(a); in != nil {
+		ls = leaves(nil, in)
+	} else if c := p.Desired.Check(a); c != nil {
+		ls = leaves(nil, c)
+	} else if n := p.Desired.Notify(a); n != nil {
+		ls = leaves(nil, n)
+	}
+	d := &differ{}
+	fields := make([]Field, len(ls))
+	for i, l := range ls {
+		fields[i] = d.field(l)
+	}
+	return fields
+}

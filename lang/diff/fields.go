@@ -131,6 +131,14 @@ func (w *walker) field(name string, r row, before, after reflect.Value, at place
 	}
 }
 
+// wordFor is the argument of a key field: in `track` it is named by what it refers to.
+func (r row) wordFor(v reflect.Value) string {
+	if a, is := v.Interface().(plan.Addr); is && a.Kind() == "script" {
+		return "script"
+	}
+	return r.word
+}
+
 // isBlock reports whether a type is a struct of the plan with rows of its own.
 func isBlock(t reflect.Type) bool {
 	if t.Kind() == reflect.Pointer {

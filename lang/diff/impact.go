@@ -199,7 +199,10 @@ func (e *edit) dialect(reason, why string) Impact {
 	if now != old {
 		text += fmt.Sprintf(" (%s if %s is first)", Seconds(now), second)
 	}
-	return Impact{Class: Outage, Reason: reason, VIPs: e.vips(), Pairwise: true, Text: text}
+	return Impact{
+		Class: Outage, Reason: reason, VIPs: e.vips(), Pairwise: true, Text: text,
+		Safer: fmt.Sprintf("apply on %s and %s within %s of each other, before anybody is timed out", first, second, Seconds(min(old, now))),
+	}
 }
 
 // backupPriority is the priority of the member that would time out the active one.
@@ -275,6 +278,7 @@ func (e *edit) vipRemoved(address netip.Prefix) Impact {
 		return Impact{Class: None, Reason: ReasonStaysBackup, Pairwise: i.Pairwise}
 	}
 	i.Text = "from every node that applies this"
+	i.Safer = fmt.Sprintf("-allow=release:%s if it is really to disappear", address)
 	return i
 }
 

@@ -1,11 +1,5 @@
 package diff
 
-import (
-	"reflect"
-
-	"hafile/lang/plan"
-)
-
 // row says how one field of a plan type is compared and what a difference in it means.
 type row struct {
 	word  string // its name in the language
@@ -91,12 +85,4 @@ var rows = map[string]row{
 	"Email.From":      {word: "from", impact: harmless(ReasonNotify)},
 	"Email.Relay":     {word: "relay", impact: harmless(ReasonNotify)},
 	"Email.TimeoutMs": {word: "timeout", impact: harmless(ReasonNotify)},
-}
-
-// wordFor is the argument of a key field: in `track` it is named by what it refers to.
-func (r row) wordFor(v reflect.Value) string {
-	if a, is := v.Interface().(plan.Addr); is && a.Kind() == "script" {
-		return "script"
-	}
-	return r.word
 }
