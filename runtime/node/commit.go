@@ -90,7 +90,11 @@ func (n *Node) begins(r *router, start vrrp.Event) {
 // reconfigure is nothing at all where nothing has changed.
 func (n *Node) reconfigure(r *router, i *plan.Instance, host Host, spec vrrp.Spec) {
 	n.readdress(r, i)
+	repace := r.instance.Announce != i.Announce
 	r.instance, r.source = i, host.Source
+	if repace && r.role == vrrp.Active { // or the refresh would go on at the old pace
+		n.announce(r, without(r.addresses, r.pending))
+	}
 	r.core.Reconfigure(n.now, spec)
 	n.arm(r, r.core.Deadline())
 	n.step(r, vrrp.Event{Kind: vrrp.Link, Link: n.wrong(r)})

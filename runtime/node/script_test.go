@@ -239,6 +239,8 @@ func (r *Resolved) add(w []string) {
 			if r.Plan.Desired.Check(a) == nil {
 				r.Plan.Desired.Checks = append(r.Plan.Desired.Checks, plan.Check{Address: a})
 			}
+		case "refresh":
+			i.Announce.RefreshMs = int64(number(value))
 		case "name":
 			i.Name = value
 		case "source":
