@@ -253,7 +253,7 @@ func explain(ctx context.Context, e *plan.Email, err error) error {
 	if timedOut(ctx, err) {
 		return fmt.Errorf("relay %s: no answer within %v", e.Relay, time.Duration(e.TimeoutMs)*time.Millisecond)
 	}
-	return fmt.Errorf("relay %s: %s", e.Relay, oneLine(err.Error(), lineMax))
+	return fmt.Errorf("relay %s: %s", e.Relay, oneLine(strings.ReplaceAll(err.Error(), "\n", "; "), lineMax))
 }
 
 func timedOut(ctx context.Context, err error) bool {

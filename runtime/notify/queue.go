@@ -216,7 +216,7 @@ func (q *queue) done(it *item, v verdict) {
 	switch {
 	case v.err == nil && tries > 1:
 		log.Info("notification delivered")
-	case v.err == nil:
+	case v.err == nil, outcome == brokenOff:
 	case outcome != retried:
 		log.Warn("notification "+outcome, "error", v.err)
 	case v.err.Error() != said:
@@ -230,6 +230,7 @@ const (
 	retried    = "retried"
 	givenUp    = "given up"
 	superseded = "superseded"
+	brokenOff  = "broken off"
 )
 
 func (q *queue) settle(it *item, v verdict) (outcome string, pause time.Duration) {
@@ -237,6 +238,14 @@ func (q *queue) settle(it *item, v verdict) (outcome string, pause time.Duration
 	defer q.n.mu.Unlock()
 	stale := q.stale
 	q.flying, q.stale = nil, false
+	if v.err != nil && q.n.ctx.Err() != nil {
+		// Broken off by the end of the Notifier: that is no answer, and must not hide
+		// the reason why it was still on its way.
+		if !stale {
+			q.pending = it
+		}
+		return brokenOff, 0
+	}
 	if v.sent {
 		q.to.sent++
 	}
