@@ -2,7 +2,6 @@ package health
 
 import (
 	"context"
-	"log/slog"
 	"math/rand/v2"
 	"time"
 
@@ -80,34 +79,42 @@ func sleep(ctx context.Context, d time.Duration) bool {
 
 // record counts a run that has ended.
 func (r *runner) record(o outcome) {
-	r.h.mu.Lock()
-	defer r.h.mu.Unlock()
-	if r.stopped {
-		return
-	}
-	said := r.last.err
-	r.last = o
-	if o.err != "" && o.err != said {
-		r.h.opt.Log.Warn("check run failed", "check", r.addr, "error", o.err)
-	}
-	if !r.counter.Result(o.ok) {
-		return
-	}
-	r.since = o.ended
-	state := r.planState()
-	attrs := []any{"check", r.addr, "state", state, "streak", r.counter.Streak()}
+	addr, said, changed := r.count(o)
+	// Not under the lock: a log that blocks must not hold up a report or a plan.
+	attrs := []any{"check", addr}
 	if o.exit != nil {
 		attrs = append(attrs, "exit", *o.exit)
 	}
 	if o.err != "" {
 		attrs = append(attrs, "error", o.err)
 	}
-	level := slog.LevelInfo
-	if state == plan.CheckDown {
-		level = slog.LevelWarn
+	switch log := r.h.opt.Log; {
+	case changed == plan.CheckDown:
+		log.Warn("check is down", attrs...)
+	case changed == plan.CheckUp:
+		log.Info("check is up", attrs...)
+	case o.err != "" && o.err != said:
+		log.Warn("check run failed", attrs...)
 	}
-	r.h.opt.Log.Log(context.Background(), level, "check changed", attrs...)
-	r.h.opt.OnState(r.addr, state)
+}
+
+// count takes the result in and reports the state if it changed with it; said is the
+// error of the run before.
+func (r *runner) count(o outcome) (addr plan.Addr, said string, changed plan.CheckState) {
+	r.h.mu.Lock()
+	defer r.h.mu.Unlock()
+	addr, said = r.addr, r.last.err
+	if r.stopped {
+		return addr, o.err, ""
+	}
+	r.last = o
+	if !r.counter.Result(o.ok) {
+		return addr, said, ""
+	}
+	r.since = o.ended
+	state := r.planState()
+	r.h.opt.OnState(addr, state)
+	return addr, said, state
 }
 
 func (r *runner) planState() plan.CheckState {
