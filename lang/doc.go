@@ -1,0 +1,24 @@
+// Package lang is the compiler: files of a directory in, one plan per node out. It is
+// pure: no network, no root, no clock; the same files and inputs give the same plans,
+// byte for byte, on any operating system. The daemon never imports it.
+//
+// The way of a file set:
+//
+//	load      module.Load: what would hurt the parser is refused, the rest is parsed;
+//	          eval.Sniff reads required_version before anything else is judged
+//	index     module.Index: every declaration by kind and name, duplicates refused
+//	evaluate  package eval: on demand, each thing once, from the tables of package
+//	          schema; HCL and cty end there
+//	expand    for_each makes objects; an instance is decoded again for a member only
+//	          where it mentions self
+//	build     build.go: each member's side of each instance, then each node's plan
+//	prove     fleet.go: what only somebody can see who sees all members at once
+//	verify    plan.Verify: the daemon's own rule book, with the positions of arguments
+//
+// A stage that finds errors ends the way where the next would only repeat them: after an
+// unknown block name every reference to it would be "missing", and a proof about half a
+// fleet proves nothing.
+//
+// What a later release of the language will know is in the schema already, marked, and
+// is refused with HA1901.
+package lang

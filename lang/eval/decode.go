@@ -1,0 +1,321 @@
+package eval
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/ext/dynblock"
+	"github.com/zclconf/go-cty/cty"
+
+	"hafile/lang/diag"
+	"hafile/lang/module"
+	"hafile/lang/plan"
+	"hafile/lang/schema"
+)
+
+// Block is a decoded block: Go values, each with its range.
+type Block struct {
+	Type   string
+	Label  string
+	Addr   plan.Addr
+	Range  diag.Range // of its header
+	Blocks []*Block
+
+	args map[string]Value
+	bad  map[string]bool // written, and wrong: said already
+	// label is where the label stands; a dynamic block's is an expression.
+	label diag.Range
+}
+
+// Value is one lowered argument.
+type Value struct {
+	V     any
+	Range diag.Range
+	// FromSecret: it comes from a sensitive variable.
+	FromSecret bool
+}
+
+// Get is an argument as the type that its kind promises; false if it was not written.
+func Get[T any](b *Block, name string) (T, bool) {
+	var zero T
+	if b == nil {
+		return zero, false
+	}
+	v, ok := b.args[name]
+	if !ok {
+		return zero, false
+	}
+	t, ok := v.V.(T)
+	return t, ok
+}
+
+// Or is an argument, or def if it was not written.
+func Or[T any](b *Block, name string, def T) T {
+	if v, ok := Get[T](b, name); ok {
+		return v
+	}
+	return def
+}
+
+// At is where an argument stands, or the block if it was not written.
+func (b *Block) At(name string) diag.Range {
+	if v, ok := b.args[name]; ok {
+		return v.Range
+	}
+	return b.Range
+}
+
+// Value is an argument with its range.
+func (b *Block) Value(name string) (Value, bool) {
+	v, ok := b.args[name]
+	return v, ok
+}
+
+// LabelRange is where the label stands.
+func (b *Block) LabelRange() diag.Range { return b.label }
+
+// Of lists the nested blocks of a type, in order.
+func (b *Block) Of(typ string) []*Block {
+	var out []*Block
+	for _, n := range b.Blocks {
+		if n.Type == typ {
+			out = append(out, n)
+		}
+	}
+	return out
+}
+
+// One is the only nested block of a type; nil if there is none.
+func (b *Block) One(typ string) *Block {
+	if all := b.Of(typ); len(all) > 0 {
+		return all[0]
+	}
+	return nil
+}
+
+// Block decodes an object without a node in sight, once. It is nil after errors.
+func (e *Evaluator) Block(o *Object) *Block {
+	if b, ok := e.blocks[o.Addr]; ok {
+		return b
+	}
+	e.blocks[o.Addr] = nil
+	b := e.decodeObject(o, nil, nil)
+	e.blocks[o.Addr] = b
+	return b
+}
+
+// BlockFor decodes an object as a node sees it: again only if it mentions self.
+func (e *Evaluator) BlockFor(o *Object, node *Object) *Block {
+	if !e.mentionsSelf(o) {
+		return e.Block(o)
+	}
+	return e.decodeObject(o, node, nil)
+}
+
+// decoder carries what one decode may look at.
+type decoder struct {
+	*Evaluator
+	// only: of the blocks that are one per node, decode this node's; nil: all.
+	only *Object
+}
+
+func (e *Evaluator) decodeObject(o *Object, self, only *Object) *Block {
+	s := scope{addr: o.Addr, each: o.each, self: self}
+	before := len(e.ds)
+	body, ok := e.expand(o.body, o.schema, s)
+	if !ok {
+		return nil
+	}
+	d := decoder{Evaluator: e, only: only}
+	b := d.block(body, o.schema, s)
+	b.Type, b.Label, b.Addr, b.Range = o.Kind, o.Label, o.Addr, o.Range
+	d.required(b, o.schema, s, o.body.MissingItemRange())
+	if e.ds[before:].HasErrors() {
+		return nil
+	}
+	return b
+}
+
+// expand prepares a body for its dynamic blocks, at every depth.
+func (e *Evaluator) expand(body hcl.Body, bs *schema.Block, s scope) (hcl.Body, bool) {
+	ctx, ok := e.context(walkVars(dynblock.WalkExpandVariables(body), bs), s)
+	if !ok {
+		return nil, false
+	}
+	return dynblock.Expand(body, ctx, dynblock.OptCheckForEach(checkForEach)), true
+}
+
+func walkVars(n dynblock.WalkVariablesNode, bs *schema.Block) []hcl.Traversal {
+	vars, children := n.Visit(bs.HCL())
+	for _, c := range children {
+		if nested := bs.Block(c.BlockTypeName); nested != nil {
+			vars = append(vars, walkVars(c.Node, nested)...)
+		}
+	}
+	return vars
+}
+
+func checkForEach(v cty.Value, expr hcl.Expression, _ *hcl.EvalContext) hcl.Diagnostics {
+	if v.IsKnown() && !v.IsNull() && !v.IsMarked() && v.CanIterateElements() {
+		return nil
+	}
+	got := "null"
+	switch {
+	case v.IsMarked():
+		got = "a sensitive value"
+	case !v.IsNull():
+		got = "a " + v.Type().FriendlyName()
+	}
+	return hcl.Diagnostics{{
+		Severity: hcl.DiagError, Summary: "Invalid dynamic for_each value", Subject: expr.Range().Ptr(),
+		Detail: fmt.Sprintf("It must be a map, a set or a list, got %s. [] makes no block.", got),
+	}}
+}
+
+// mentionsSelf looks outside of the blocks that are one per node: in those, self is the
+// node of the label.
+func (e *Evaluator) mentionsSelf(o *Object) bool {
+	return mentions(dynblock.WalkVariables(o.body), o.schema)
+}
+
+func mentions(n dynblock.WalkVariablesNode, bs *schema.Block) bool {
+	vars, children := n.Visit(bs.HCL())
+	if slices.ContainsFunc(vars, func(t hcl.Traversal) bool { return t.RootName() == "self" }) {
+		return true
+	}
+	return slices.ContainsFunc(children, func(c dynblock.WalkVariablesChild) bool {
+		nested := bs.Block(c.BlockTypeName)
+		return nested != nil && !nested.PerNode && mentions(c.Node, nested)
+	})
+}
+
+// block decodes one body. Arguments are evaluated in the order of the table, so that
+// messages come in one order.
+func (d decoder) block(body hcl.Body, bs *schema.Block, s scope) *Block {
+	b := &Block{Type: bs.Name, Addr: s.addr, args: map[string]Value{}, bad: map[string]bool{}}
+	content, hd := body.Content(bs.HCL())
+	d.ds = append(d.ds, module.Translate(hd, bs, s.addr)...)
+	for i := range bs.Args {
+		arg := &bs.Args[i]
+		attr := content.Attributes[arg.Name]
+		if attr == nil {
+			continue
+		}
+		if arg.Later {
+			d.add(withAddr(module.NotYet(arg.Name, attr.NameRange, "argument"), s.addr))
+			continue
+		}
+		if arg.Kind == schema.Any {
+			continue
+		}
+		switch v, ok := d.argument(attr, arg, s); {
+		case !ok:
+			b.bad[arg.Name] = true
+		case v.V != nil:
+			b.args[arg.Name] = v
+		}
+	}
+	d.nested(b, content.Blocks, bs, s)
+	return b
+}
+
+func withAddr(dg diag.Diagnostic, a plan.Addr) diag.Diagnostic {
+	dg.Address = a
+	return dg
+}
+
+func (d decoder) nested(b *Block, blocks hcl.Blocks, bs *schema.Block, s scope) {
+	first := map[string]hcl.Range{}
+	for _, hb := range blocks {
+		nested := bs.Block(hb.Type)
+		at := module.BlockRange(hb)
+		if nested.Later {
+			d.later(hb.Type, bs.Name, at, s)
+			continue
+		}
+		id := hb.Type
+		if len(hb.Labels) > 0 {
+			id += " " + hb.Labels[0]
+		}
+		if before, taken := first[id]; taken && (!nested.Many || nested.Label != "") {
+			d.add(diag.Diagnostic{
+				Severity: diag.Error, Code: "HA1006", Summary: fmt.Sprintf("%s stands here twice", id), Range: module.At(at), Address: s.addr,
+				Detail:  "One block of it says everything. Put the two together.",
+				Related: []diag.Related{{Range: module.Range(before), Message: "first declared here"}},
+			})
+			continue
+		}
+		first[id] = at
+		if n := d.inner(hb, nested, s); n != nil {
+			b.Blocks = append(b.Blocks, n)
+		}
+	}
+}
+
+// later refuses a block of a later release; a probe inside of script gets the right word.
+func (d decoder) later(name, parent string, at hcl.Range, s scope) {
+	if parent == "script" {
+		d.errorf("HA1901", s, at, fmt.Sprintf("%s does not belong into script", name),
+			"A script runs a program: command = [...]. A %s probe that hafile makes itself stands in a check block, which is not in this release.", name)
+		return
+	}
+	d.add(withAddr(module.NotYet(name, at, "block"), s.addr))
+}
+
+func (d decoder) inner(hb *hcl.Block, nested *schema.Block, s scope) *Block {
+	at := module.BlockRange(hb)
+	label, labelAt := "", at
+	if len(hb.Labels) > 0 {
+		label, labelAt = hb.Labels[0], hb.LabelRanges[0]
+	}
+	if nested.PerNode {
+		node := d.node(label)
+		if node == nil {
+			d.unknownNode(label, labelAt, s)
+			return nil
+		}
+		if d.only != nil && node != d.only {
+			return nil
+		}
+		s.self = node
+	}
+	n := d.block(hb.Body, nested, s)
+	n.Label, n.Range, n.label = label, module.Range(at), module.Range(labelAt)
+	d.required(n, nested, s, at)
+	return n
+}
+
+func (d decoder) required(b *Block, bs *schema.Block, s scope, at hcl.Range) {
+	for _, a := range bs.Args {
+		if _, ok := b.args[a.Name]; !ok && a.Required && a.Kind != schema.Any && !b.bad[a.Name] {
+			d.errorf("HA1007", s, header(b, at), fmt.Sprintf("%s needs %s", b.Type, a.Name), "%s Write %s = %s.", a.Doc, a.Name, example(a))
+		}
+	}
+}
+
+func header(b *Block, at hcl.Range) hcl.Range {
+	if b.Range.Filename == "" {
+		return at
+	}
+	return toHCL(b.Range)
+}
+
+func example(a schema.Arg) string {
+	switch a.Kind {
+	case schema.Int:
+		return "51"
+	case schema.Strings:
+		return "[...]"
+	case schema.Secret:
+		return `credential("NAME")`
+	case schema.Address:
+		return `"192.0.2.10"`
+	case schema.Refs:
+		return "[...]"
+	}
+	if len(a.Enum) > 0 {
+		return fmt.Sprintf("%q", a.Enum[0])
+	}
+	return `"..."`
+}

@@ -1,0 +1,61 @@
+package eval
+
+import (
+	"encoding/json"
+	"fmt"
+
+	ctyjson "github.com/zclconf/go-cty/cty/json"
+
+	"hafile/lang/module"
+	"hafile/lang/plan"
+	"hafile/lang/schema"
+)
+
+// Output is one evaluated output.
+type Output struct {
+	Name, Description string
+	Value             json.RawMessage // nil when sensitive
+	Sensitive         bool
+}
+
+// Outputs evaluates every output of the module.
+func (e *Evaluator) Outputs() []Output {
+	var out []Output
+	for _, d := range e.m.Of("output") {
+		if o, ok := e.output(d); ok {
+			out = append(out, o)
+		}
+	}
+	return out
+}
+
+func (e *Evaluator) output(d *module.Decl) (Output, bool) {
+	s := scope{addr: plan.Addr("output." + d.Name)}
+	dec := decoder{Evaluator: e}
+	b := dec.block(d.Block.Body, d.Schema, s)
+	o := Output{Name: d.Name, Description: Or(b, "description", ""), Sensitive: Or(b, "sensitive", false)}
+	content, _ := d.Block.Body.Content(schema.Output.HCL())
+	attr := content.Attributes["value"]
+	if attr == nil {
+		e.errorf("HA1007", s, d.Range(), fmt.Sprintf("output %q needs value", d.Name), "Write value = ...")
+		return o, false
+	}
+	v, ok := e.value(attr.Expr, s)
+	if !ok {
+		return o, false
+	}
+	if o.Sensitive {
+		return o, true
+	}
+	if sensitive(v) {
+		e.errorf("HA2103", s, attr.Expr.Range(), fmt.Sprintf("output %q would show a sensitive value", d.Name), "Write sensitive = true in the output, or leave the secret out.")
+		return o, false
+	}
+	raw, err := ctyjson.Marshal(v, v.Type())
+	if err != nil {
+		e.errorf("HA1004", s, attr.Expr.Range(), fmt.Sprintf("output %q has no JSON form", d.Name), "%v. Use strings, numbers, lists and objects.", err)
+		return o, false
+	}
+	o.Value = raw
+	return o, true
+}

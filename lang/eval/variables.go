@@ -1,0 +1,294 @@
+package eval
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/ext/typeexpr"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/zclconf/go-cty/cty"
+	"github.com/zclconf/go-cty/cty/convert"
+	ctyjson "github.com/zclconf/go-cty/cty/json"
+
+	"hafile/lang/diag"
+	"hafile/lang/module"
+	"hafile/lang/plan"
+	"hafile/lang/schema"
+)
+
+// assignment is a value that somebody gave to a variable: an expression of a file, or
+// the text of a flag or of the environment.
+type assignment struct {
+	expr hcl.Expression
+	text string
+	from string // as messages name it
+	at   hcl.Range
+}
+
+// collect reads the values of variables, lowest first, so that the last one wins:
+// environment, *.auto.havars.hcl, then -var-file and -var in the order of the command.
+func (e *Evaluator) collect() {
+	for _, name := range e.m.Names("var") {
+		if text, ok := e.env("HAFILE_VAR_" + name); ok {
+			e.given[name] = assignment{text: text, from: "HAFILE_VAR_" + name}
+		}
+	}
+	for _, file := range e.m.VarFiles {
+		e.varFile(file, e.m.Files[file])
+	}
+	for _, v := range e.in.Vars {
+		if v.File != "" {
+			e.varFile(v.File, v.Data)
+			continue
+		}
+		if e.known(v.Name, hcl.Range{}, "-var") {
+			e.given[v.Name] = assignment{text: v.Value, from: "-var " + v.Name}
+		}
+	}
+}
+
+func (e *Evaluator) env(name string) (string, bool) {
+	if e.in.Env == nil {
+		return "", false
+	}
+	return e.in.Env(name)
+}
+
+func (e *Evaluator) varFile(name string, src []byte) {
+	body, ds := module.Parse(name, src)
+	e.ds = append(e.ds, ds...)
+	if body == nil {
+		return
+	}
+	attrs, hd := body.JustAttributes()
+	for _, d := range hd {
+		e.errorf("HA1000", scope{}, *d.Subject, lowerFirst(d.Summary), "A file of variables holds NAME = VALUE and nothing else.")
+	}
+	for _, a := range attrs {
+		if e.known(a.Name, a.NameRange, name) {
+			e.given[a.Name] = assignment{expr: a.Expr, from: name, at: a.Expr.Range()}
+		}
+	}
+}
+
+// known refuses a value for a variable that nobody declares: a typo would leave the
+// default in force.
+func (e *Evaluator) known(name string, at hcl.Range, from string) bool {
+	if e.m.Find("var", name) != nil {
+		return true
+	}
+	detail := fmt.Sprintf("Declare it: variable %q { ... }, or take it out.", name)
+	if near := diag.Nearest(name, e.m.Names("var")); near != "" {
+		detail = fmt.Sprintf("Did you mean %s?", near)
+	}
+	d := diag.Diagnostic{Severity: diag.Error, Code: "HA1012", Summary: fmt.Sprintf("%s sets %q, which no variable is called", from, name), Detail: detail, Range: module.At(at)}
+	e.add(d)
+	return false
+}
+
+var variableSchema = schema.Variable.HCL()
+
+// variable evaluates one variable: type, value, default, validation. The mark of a
+// sensitive one is set before anything else sees the value, its own validation included.
+func (e *Evaluator) variable(d *module.Decl) (cty.Value, bool) {
+	s := scope{addr: plan.Addr("var." + d.Name)}
+	dec := decoder{Evaluator: e}
+	before := len(e.ds)
+	b := dec.block(d.Block.Body, d.Schema, s)
+	if e.ds[before:].HasErrors() {
+		return cty.DynamicVal, false
+	}
+	content, _ := d.Block.Body.Content(variableSchema)
+	t := varType{ty: cty.DynamicPseudoType}
+	if a := content.Attributes["type"]; a != nil {
+		ty, defaults, hd := typeexpr.TypeConstraintWithDefaults(a.Expr)
+		if hd.HasErrors() {
+			e.errorf("HA1004", s, a.Expr.Range(), "this is not a type", "%s Types are string, number, bool, any, list(T), set(T), map(T), tuple([T, ...]), object({ name = T }).", hd[0].Detail)
+			return cty.DynamicVal, false
+		}
+		t = varType{ty, defaults}
+	}
+	secret := Or(b, "sensitive", false)
+	e.secret[d.Name] = secret
+	v, ok := e.given1(d, t, content.Attributes["default"], Or(b, "nullable", true), secret, s)
+	if !ok {
+		return cty.DynamicVal, false
+	}
+	if secret {
+		v = v.Mark(secretMark{})
+	}
+	e.memo["var."+d.Name] = v
+	if !e.validate(content.Blocks, s) {
+		delete(e.memo, "var."+d.Name)
+		return cty.DynamicVal, false
+	}
+	return v, true
+}
+
+type varType struct {
+	ty       cty.Type
+	defaults *typeexpr.Defaults
+}
+
+func (t varType) apply(v cty.Value) (cty.Value, error) {
+	if t.defaults != nil && !v.IsNull() {
+		v = t.defaults.Apply(v)
+	}
+	return convert.Convert(v, t.ty)
+}
+
+// given1 is the value from outside or the default, converted.
+func (e *Evaluator) given1(d *module.Decl, t varType, def *hcl.Attribute, nullable, secret bool, s scope) (cty.Value, bool) {
+	if a, ok := e.given[d.Name]; ok {
+		v, at, ok := e.assigned(d, a, t.ty, secret, s)
+		if !ok {
+			return v, false
+		}
+		if !v.IsNull() || nullable {
+			return e.typed(d, v, t, at, secret, s)
+		}
+		if def == nil {
+			e.errorf("HA1012", s, at, fmt.Sprintf("variable %q must not be null", d.Name), "It has no default to fall back to. Give it a value.")
+			return v, false
+		}
+	}
+	if def == nil {
+		e.errorf("HA1012", s, d.Range(), fmt.Sprintf("variable %q has no value", d.Name),
+			"Give it one: -var %s=VALUE, HAFILE_VAR_%s, a line in a *.auto.havars.hcl file, or a default.", d.Name, d.Name)
+		return cty.DynamicVal, false
+	}
+	v, ok := e.value(def.Expr, scope{addr: s.addr, arg: &schema.Arg{Name: "default", Kind: schema.Any, Sensitive: secret}})
+	if !ok {
+		return v, false
+	}
+	return e.typed(d, v, t, def.Expr.Range(), secret, s)
+}
+
+func (e *Evaluator) typed(d *module.Decl, v cty.Value, t varType, at hcl.Range, secret bool, s scope) (cty.Value, bool) {
+	out, err := t.apply(v)
+	if err == nil {
+		return out, true
+	}
+	if at.Filename == "" {
+		at = d.Range()
+	}
+	why := upperFirst(err.Error())
+	if secret {
+		why = "The value is sensitive and not shown"
+	}
+	e.errorf("HA1004", s, at, fmt.Sprintf("variable %q needs %s", d.Name, typeexpr.TypeString(t.ty)), "%s. Give a value of that type.", why)
+	return cty.DynamicVal, false
+}
+
+// assigned evaluates what was given. Text is taken as it is for a string and as an
+// expression for everything else.
+func (e *Evaluator) assigned(d *module.Decl, a assignment, ty cty.Type, secret bool, s scope) (cty.Value, hcl.Range, bool) {
+	if a.expr != nil {
+		v, hd := a.expr.Value(nil)
+		if hd.HasErrors() {
+			e.errorf("HA1012", s, a.at, fmt.Sprintf("the value of %s cannot be used", d.Name), "A file of variables holds plain values: no references and no functions.")
+			return cty.DynamicVal, a.at, false
+		}
+		return v, a.at, true
+	}
+	if ty.IsPrimitiveType() || ty == cty.DynamicPseudoType {
+		return cty.StringVal(a.text), hcl.Range{}, true
+	}
+	if module.Check(a.from, []byte(a.text)) == nil {
+		expr, hd := hclsyntax.ParseExpression([]byte(a.text), a.from, hcl.InitialPos)
+		if !hd.HasErrors() {
+			if v, hd := expr.Value(nil); !hd.HasErrors() {
+				return v, hcl.Range{}, true
+			}
+		}
+	}
+	e.errorf("HA1012", s, d.Range(), fmt.Sprintf("%s is not a value of type %s", a.from, typeexpr.TypeString(ty)),
+		"Write it as in a file: [\"a\", \"b\"] or { a = 1 }, with quotes for the shell around it.")
+	return cty.DynamicVal, hcl.Range{}, false
+}
+
+// validate evaluates the validation blocks of a variable whose value is known already.
+func (e *Evaluator) validate(blocks hcl.Blocks, s scope) bool {
+	good := true
+	for _, b := range blocks {
+		content, _ := b.Body.Content(schema.Variable.Block("validation").HCL())
+		cond, text := content.Attributes["condition"], content.Attributes["error_message"]
+		if cond == nil || text == nil {
+			e.errorf("HA1007", s, module.BlockRange(b), "validation needs condition and error_message", "Write both.")
+			good = false
+			continue
+		}
+		v, ok := e.value(cond.Expr, s)
+		if !ok {
+			good = false
+			continue
+		}
+		v, _ = v.UnmarkDeep()
+		held, err := convert.Convert(v, cty.Bool)
+		if err != nil || held.IsNull() {
+			e.errorf("HA1004", s, cond.Expr.Range(), "a condition is true or false", "It gives %s. Write a comparison.", friendly(v.Type()))
+			good = false
+			continue
+		}
+		if held.True() {
+			continue
+		}
+		good = false
+		e.errorf("HA1012", s, cond.Expr.Range(), fmt.Sprintf("%s has a value that is not allowed", s.addr), "%s", e.message(text.Expr, s))
+	}
+	return good
+}
+
+// message is an error_message, or a word in its place where it would show a secret.
+func (e *Evaluator) message(expr hcl.Expression, s scope) string {
+	v, ok := e.value(expr, s)
+	switch {
+	case !ok:
+		return "Give another value."
+	case sensitive(v):
+		return "The message holds a sensitive value and is not shown. Give another value."
+	}
+	c, err := convert.Convert(v, cty.String)
+	if err != nil || c.IsNull() {
+		return "Give another value."
+	}
+	return strings.TrimSpace(c.AsString())
+}
+
+// Variables evaluates every variable and records each by hash.
+func (e *Evaluator) Variables() map[string]string {
+	out := map[string]string{}
+	for _, d := range e.m.Of("var") {
+		v, ok := e.named("var", d.Name, nil, scope{})
+		switch {
+		case !ok:
+		case e.secret[d.Name]:
+			out[d.Name] = "sensitive"
+		default:
+			raw, err := ctyjson.Marshal(v, v.Type())
+			if err == nil {
+				out[d.Name] = module.Hash(raw)
+			}
+		}
+	}
+	return out
+}
+
+// SecretRanges is where the values of sensitive variables stand in the files.
+func (e *Evaluator) SecretRanges() []diag.Range {
+	var out []diag.Range
+	for _, d := range e.m.Of("var") {
+		if !e.secret[d.Name] {
+			continue
+		}
+		content, _, _ := d.Block.Body.PartialContent(&hcl.BodySchema{Attributes: []hcl.AttributeSchema{{Name: "default"}}})
+		if a := content.Attributes["default"]; a != nil {
+			out = append(out, module.Range(a.Expr.Range()))
+		}
+		if a, ok := e.given[d.Name]; ok && a.expr != nil {
+			out = append(out, module.Range(a.at))
+		}
+	}
+	return out
+}

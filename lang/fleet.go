@@ -1,0 +1,457 @@
+package lang
+
+import (
+	"fmt"
+	"net/netip"
+	"reflect"
+	"slices"
+	"strings"
+
+	"hafile/lang/diag"
+	"hafile/lang/eval"
+	"hafile/lang/plan"
+)
+
+// prove judges what only somebody can see who sees all members at once.
+func (c *compiler) prove() {
+	for _, in := range c.instances {
+		c.agree(in)
+		c.enough(in)
+		c.distinct(in)
+		c.ownership(in)
+		c.weigh(in)
+		c.password(in)
+		c.offLink(in)
+		c.nodeAddresses(in)
+	}
+	c.oneVRID()
+	c.oneOwner()
+}
+
+// invariant is what members must agree on, or each hears the other as a stranger and
+// both turn active (HA1202).
+type invariant struct {
+	arg, why string
+	of       func(m *member) any
+}
+
+var invariants = []invariant{
+	{"router_id", "Members with different VRIDs do not hear each other: both would turn active.", func(m *member) any { return m.plan.VRID }},
+	{"vip", "A backup would take over with other addresses than the active gave up.", func(m *member) any { return addresses(m) }},
+	{"version", "A router drops adverts of the other version: both would turn active.", func(m *member) any { return m.plan.Version }},
+	{"advert_int", "VRRPv2 drops adverts with another interval and VRRPv3 waits for the wrong time: both may turn active.", func(m *member) any { return ms(m.plan.AdvertMs) }},
+	{"transport", "Adverts that travel differently are not heard: both would turn active.", func(m *member) any { return m.plan.Transport }},
+	{"checksum", "A router may drop what it finds a bad checksum in: both would turn active.", func(m *member) any { return m.plan.Checksum }},
+	{"down_adverts", "The members would wait differently long for a silent active.", func(m *member) any { return m.plan.DownAdverts }},
+	{"auth", "A router drops adverts with another password: both would turn active.", func(m *member) any { return auth(m) }},
+	{"segment", "An instance is on one network.", func(m *member) any { return m.segment }},
+}
+
+func addresses(m *member) any {
+	var out []string
+	for _, v := range m.plan.VIPs {
+		out = append(out, v.Address.Addr().String())
+	}
+	slices.Sort(out)
+	return strings.Join(out, ", ")
+}
+
+// auth compares by reference where it is one and never carries a value that is shown.
+func auth(m *member) any {
+	if m.plan.Auth == nil {
+		return nil
+	}
+	return *m.plan.Auth
+}
+
+func (c *compiler) agree(in *instance) {
+	first := &in.members[0]
+	for _, inv := range invariants {
+		for i := range in.members[1:] {
+			m := &in.members[i+1]
+			a, b := inv.of(first), inv.of(m)
+			if reflect.DeepEqual(a, b) {
+				continue
+			}
+			detail := inv.why + " Write one value for all members, without self."
+			if inv.arg != "auth" {
+				detail = fmt.Sprintf("%s gets %v, %s gets %v. %s", first.name, a, m.name, b, detail)
+			}
+			c.report(diag.Error, "HA1202", whereOf(m, inv.arg), in.obj.Addr,
+				fmt.Sprintf("%s must be the same on all members of %s", inv.arg, in.obj.Addr), detail,
+				c.sides(first, m)...)
+			break
+		}
+	}
+}
+
+func whereOf(m *member, arg string) diag.Range {
+	if b := m.Whole.One(arg); b != nil {
+		return b.Range
+	}
+	return m.at(arg)
+}
+
+// sides are the two machines that disagree.
+func (c *compiler) sides(a, b *member) []diag.Related {
+	return []diag.Related{
+		{Range: c.nodes[a.name].Range, Message: a.name + " is declared here"},
+		{Range: c.nodes[b.name].Range, Message: b.name + " is declared here"},
+	}
+}
+
+// enough is HA1402 for a group that cannot fail over.
+func (c *compiler) enough(in *instance) {
+	if len(in.members) > 1 {
+		return
+	}
+	m := &in.members[0]
+	c.report(diag.Warning, "HA1402", m.At, in.obj.Addr, fmt.Sprintf("%s has one member", in.obj.Addr),
+		fmt.Sprintf("When %s dies, nobody takes its addresses over. Add a second node.", m.name))
+}
+
+// distinct is HA1203: between equals the higher source address wins, which nobody
+// expects who wrote the priorities.
+func (c *compiler) distinct(in *instance) {
+	seen := map[uint8]*member{}
+	for i := range in.members {
+		m := &in.members[i]
+		first, taken := seen[m.plan.Priority]
+		if !taken {
+			seen[m.plan.Priority] = m
+			continue
+		}
+		c.report(diag.Warning, "HA1203", m.at("priority"), in.obj.Addr,
+			fmt.Sprintf("%s and %s both have priority %d in %s", first.name, m.name, m.plan.Priority, in.obj.Addr),
+			fmt.Sprintf("The higher source address decides, and who claims first keeps the addresses until then. Give the preferred node more, such as %d.", min(int(m.plan.Priority)+50, 254)),
+			diag.Related{Range: first.at("priority"), Message: first.name + " is named here"})
+	}
+}
+
+// ownership is HA1207: 255 says that the address is the node's own, and no check moves it.
+func (c *compiler) ownership(in *instance) {
+	for i := range in.members {
+		m := &in.members[i]
+		if m.plan.Priority != plan.OwnerPriority || c.owns(m) {
+			continue
+		}
+		c.report(diag.Warning, "HA1207", m.at("priority"), in.obj.Addr,
+			fmt.Sprintf("priority 255 on %s, which does not own the addresses", m.name),
+			"255 belongs to the router whose own address is the virtual one (RFC 9568, 5.2.4): it never waits and no check moves it. Write 254 or less.")
+	}
+}
+
+func (c *compiler) owns(m *member) bool {
+	return slices.ContainsFunc(m.vips, func(v vip) bool {
+		return v.IP == c.nodes[m.name].IP || v.IP == c.nodes[m.name].IP6
+	})
+}
+
+// password is HA2101, HA2102 and HA2104: once per instance, at the password.
+func (c *compiler) password(in *instance) {
+	m := &in.members[0]
+	a := m.plan.Auth
+	if a == nil || a.Type != "pass" {
+		return
+	}
+	b := m.Whole.One("auth")
+	c.report(diag.Warning, "HA2102", b.At("type"), in.obj.Addr, "the password travels in clear",
+		"Who can read the segment can read it, and who can read it can take the addresses; RFC 3768 dropped it for that. It keeps two groups from mixing up and nothing more. Drop the auth block on all members at once where no keepalived needs it.")
+	if n := len(a.Password.Value); n > 8 {
+		c.report(diag.Warning, "HA2101", b.At("password"), in.obj.Addr, fmt.Sprintf("the password has %d bytes, and 8 are sent", n),
+			"VRRPv2 has room for 8 bytes; keepalived cuts what is longer, and so does hafile. Write the first 8 bytes only, so that the file says what is on the wire.")
+	}
+	if v, ok := b.Value("password"); ok && a.Password.Inline() && !v.FromSecret {
+		c.report(diag.Warning, "HA2104", v.Range, in.obj.Addr, "the password stands in the file",
+			"It would be in version control and in the plan. Write password = credential(\"vrrp-"+in.obj.Label+"\") and put the value into the credentials directory of each node.")
+	}
+}
+
+// offLink is HA1204 for an address that a member cannot serve: no prefix, no judgement.
+func (c *compiler) offLink(in *instance) {
+	for i := range in.members {
+		m := &in.members[i]
+		n := c.nodes[m.name]
+		for k, v := range m.vips {
+			at := m.Whole.Of("vip")[k].At("address")
+			switch {
+			case !n.IP.IsValid() || !v.IP.Is4():
+			case n.Prefix.IsValid() && !n.Prefix.Contains(v.IP):
+				c.report(diag.Warning, "HA1204", at, in.obj.Addr, fmt.Sprintf("%s is not in the network of %s", v.IP, m.name),
+					fmt.Sprintf("%s is in %s: nobody there would ask for %s. Correct the address or the prefix.", m.name, n.Prefix, v.IP),
+					diag.Related{Range: n.Range, Message: m.name + " is declared here"})
+			case !n.Prefix.IsValid() && v.Prefix.IsValid() && v.Prefix.Bits() < 32 && !v.Prefix.Contains(n.IP):
+				c.report(diag.Warning, "HA1204", at, in.obj.Addr, fmt.Sprintf("%s is not in the network of %s", m.name, v.Prefix),
+					fmt.Sprintf("%s has %s, which is outside of %s. Correct the address or the prefix, or leave the prefix out.", m.name, n.IP, v.Prefix),
+					diag.Related{Range: n.Range, Message: m.name + " is declared here"})
+			}
+		}
+	}
+}
+
+// nodeAddresses is HA1204 for a virtual address that a machine has as its own.
+func (c *compiler) nodeAddresses(in *instance) {
+	for k, v := range in.members[0].vips {
+		for _, n := range c.res.Nodes {
+			if v.IP != n.IP && v.IP != n.IP6 {
+				continue
+			}
+			i := slices.IndexFunc(in.members, func(m member) bool { return m.name == n.Name })
+			if i >= 0 && in.members[i].plan.Priority == plan.OwnerPriority {
+				continue
+			}
+			c.report(diag.Warning, "HA1204", in.members[0].Whole.Of("vip")[k].At("address"), in.obj.Addr,
+				fmt.Sprintf("%s is the address of %s itself", v.IP, n.Address),
+				"Two machines would have it as soon as another one is active. Choose a free address, or give the machine priority 255, which makes it the owner.",
+				diag.Related{Range: n.Range, Message: string(n.Address) + " is declared here"})
+		}
+	}
+}
+
+// oneVRID is HA1201: one virtual router per VRID, family and segment.
+func (c *compiler) oneVRID() {
+	c.pairs(func(a, b *instance) {
+		x, y := &a.members[0], &b.members[0]
+		if x.plan.VRID != y.plan.VRID || x.plan.Family != y.plan.Family {
+			return
+		}
+		why, same := c.sameSegment(a, b)
+		if !same {
+			return
+		}
+		c.report(diag.Error, "HA1201", y.at("router_id"), b.obj.Addr,
+			fmt.Sprintf("VRID %d is taken by %s on the same segment", y.plan.VRID, a.obj.Addr),
+			fmt.Sprintf("%s Each would take the other's adverts for its own. Give one of them another router_id, or say segment = \"...\" in both if they are apart.", why),
+			diag.Related{Range: x.at("router_id"), Message: string(a.obj.Addr) + " has it here"})
+	})
+}
+
+// pairs visits each two instances once, in order.
+func (c *compiler) pairs(visit func(a, b *instance)) {
+	for i, a := range c.instances {
+		for _, b := range c.instances[i+1:] {
+			visit(a, b)
+		}
+	}
+}
+
+// sameSegment judges by what is written: a shared member and interface, else `segment`,
+// else prefixes. Where nothing tells, it does not judge.
+func (c *compiler) sameSegment(a, b *instance) (why string, same bool) {
+	for _, x := range a.members {
+		for _, y := range b.members {
+			if x.name == y.name && x.plan.Interface == y.plan.Interface {
+				return fmt.Sprintf("Both run on %s of %s.", x.plan.Interface, x.name), true
+			}
+		}
+	}
+	x, y := a.members[0].segment, b.members[0].segment
+	if x != "" && y != "" {
+		return fmt.Sprintf("Both are on segment %q.", x), x == y
+	}
+	for _, p := range c.prefixes(a) {
+		for _, q := range c.prefixes(b) {
+			if p.Overlaps(q) {
+				return fmt.Sprintf("%s and %s are one network.", p, q), true
+			}
+		}
+	}
+	return "", false
+}
+
+// prefixes are the networks that an instance is known to be on.
+func (c *compiler) prefixes(in *instance) []netip.Prefix {
+	var out []netip.Prefix
+	for i := range in.members {
+		m := &in.members[i]
+		if p := c.nodes[m.name].Prefix; p.IsValid() && m.plan.Family == plan.IPv4 {
+			out = append(out, p)
+		}
+	}
+	for _, v := range in.members[0].vips {
+		if v.Prefix.IsValid() && v.Prefix.Bits() < v.IP.BitLen() {
+			out = append(out, v.Prefix)
+		}
+	}
+	return out
+}
+
+// oneOwner is HA1204 for an address that stands twice.
+func (c *compiler) oneOwner() {
+	type place struct {
+		in *instance
+		at diag.Range
+	}
+	seen := map[netip.Addr][]place{}
+	for _, in := range c.instances {
+		for k, v := range in.members[0].vips {
+			at := in.members[0].Whole.Of("vip")[k].At("address")
+			for _, first := range seen[v.IP] {
+				x, y := first.in.members[0].segment, in.members[0].segment
+				if x != "" && y != "" && x != y {
+					continue
+				}
+				c.report(diag.Error, "HA1204", at, in.obj.Addr, fmt.Sprintf("%s is a virtual address of %s already", v.IP, first.in.obj.Addr),
+					"Two routers would answer for it. Remove one, or say segment = \"...\" in both if the networks are apart.",
+					diag.Related{Range: first.at, Message: "it stands here"})
+				break
+			}
+			seen[v.IP] = append(seen[v.IP], place{in, at})
+		}
+	}
+}
+
+func weightsOf(m *member) (neg, pos int) {
+	for _, t := range m.plan.Track {
+		neg, pos = neg+min(t.Weight, 0), pos+max(t.Weight, 0)
+	}
+	return neg, pos
+}
+
+// weigh is HA1301 and HA1302: whether the weights do what they are written for.
+func (c *compiler) weigh(in *instance) {
+	for i := range in.members {
+		c.clamped(in, &in.members[i])
+	}
+	if len(in.members) < 2 {
+		return
+	}
+	preferred, next := ranked(in)
+	for _, t := range preferred.plan.Track {
+		if t.Weight != 0 && !pivotal(preferred, next, t) {
+			c.powerless(in, preferred, next, t)
+		}
+	}
+}
+
+// clamped is HA1302: beyond 1..254 the sum is held, and part of a weight is lost.
+func (c *compiler) clamped(in *instance, m *member) {
+	p := int(m.plan.Priority)
+	if p == plan.OwnerPriority {
+		return
+	}
+	neg, pos := weightsOf(m)
+	switch {
+	case p+neg < 1:
+		c.report(diag.Error, "HA1302", c.trackRange(m), in.obj.Addr, fmt.Sprintf("the priority of %s falls below 1 in %s", m.name, in.obj.Addr),
+			fmt.Sprintf("%d - %d = %d with everything down; it is held at 1, and the rest of the weights is lost. Let them sum up to %d at most.", p, -neg, p+neg, 1-p))
+	case p+pos > 254:
+		c.report(diag.Error, "HA1302", c.trackRange(m), in.obj.Addr, fmt.Sprintf("the priority of %s rises above 254 in %s", m.name, in.obj.Addr),
+			fmt.Sprintf("%d + %d = %d with everything up; it is held at 254, and the rest of the weights is lost. Let them sum up to %d at most.", p, pos, p+pos, 254-p))
+	}
+}
+
+func (c *compiler) trackRange(m *member) diag.Range {
+	if b := m.Whole.One("track"); b != nil {
+		return b.Range
+	}
+	if m.Own != nil {
+		if b := m.Own.One("track"); b != nil {
+			return b.Range
+		}
+	}
+	return m.At
+}
+
+// effective is the plan's own arithmetic with a set of checks down.
+func effective(m *member, down func(plan.Addr) bool) int {
+	p, _, _ := plan.Effective(m.plan.Priority, m.plan.Track, func(a plan.Addr) plan.CheckState {
+		if down(a) {
+			return plan.CheckDown
+		}
+		return plan.CheckUp
+	})
+	return int(p)
+}
+
+func none(plan.Addr) bool { return false }
+
+// ranked finds who has the addresses while all is well, and who comes next.
+func ranked(in *instance) (preferred, next *member) {
+	order := make([]*member, len(in.members))
+	for i := range in.members {
+		order[i] = &in.members[i]
+	}
+	slices.SortStableFunc(order, func(a, b *member) int { return effective(b, none) - effective(a, none) })
+	return order[0], order[1]
+}
+
+// subsetsMax is up to how many weights every combination of failures is tried.
+const subsetsMax = 12
+
+// pivotal reports whether there is any state of the other checks in which this one
+// decides who has the addresses.
+func pivotal(preferred, next *member, t plan.Track) bool {
+	var others []plan.Addr
+	for _, o := range preferred.plan.Track {
+		if o.Check != t.Check && o.Weight != 0 {
+			others = append(others, o.Check)
+		}
+	}
+	rival := effective(next, none)
+	if len(others) > subsetsMax {
+		return effective(preferred, func(plan.Addr) bool { return true }) < rival
+	}
+	for set := range 1 << len(others) {
+		down := func(a plan.Addr) bool {
+			i := slices.Index(others, a)
+			return i >= 0 && set&(1<<i) != 0
+		}
+		with := effective(preferred, down)
+		without := effective(preferred, func(a plan.Addr) bool { return a == t.Check || down(a) })
+		if with >= rival && without < rival || with > rival && without == rival && outranked(preferred, next) {
+			return true
+		}
+	}
+	return false
+}
+
+// outranked reports who wins between equals: the higher source address.
+func outranked(a, b *member) bool {
+	x, y := a.plan.SourceAddress, b.plan.SourceAddress
+	return x.IsValid() && y.IsValid() && x.Less(y)
+}
+
+func (c *compiler) powerless(in *instance, p, next *member, t plan.Track) {
+	rival := effective(next, none)
+	down := effective(p, func(a plan.Addr) bool { return a == t.Check })
+	at := c.trackRange(p)
+	if b := trackBlock(p, t.Check); b != nil {
+		at = b.Range
+	}
+	sum := fmt.Sprintf("%d - %d = %d with it down", effective(p, none), abs(t.Weight), down)
+	if p.plan.Priority == plan.OwnerPriority {
+		sum = "255 is the owner's priority, which no check moves"
+	}
+	enough := effective(p, none) - rival + 1
+	cure := fmt.Sprintf("Write weight = %d: %d - %d = %d.", sign(t.Weight)*enough, effective(p, none), enough, effective(p, none)-enough)
+	if p.plan.Priority == plan.OwnerPriority {
+		cure = "Write 254 or less, or track it without a weight."
+	}
+	c.report(diag.Warning, "HA1301", at, in.obj.Addr, fmt.Sprintf("%s cannot move the addresses of %s", t.Check, in.obj.Addr),
+		fmt.Sprintf("%s: %s; %s has %d and stays below. %s", p.name, sum, next.name, rival, cure),
+		diag.Related{Range: p.at("priority"), Message: fmt.Sprintf("%s has %d", p.name, p.plan.Priority)},
+		diag.Related{Range: next.at("priority"), Message: fmt.Sprintf("%s has %d", next.name, next.plan.Priority)})
+}
+
+func trackBlock(m *member, check plan.Addr) *eval.Block {
+	blocks := m.Whole.Of("track")
+	if m.Own != nil {
+		blocks = append(slices.Clone(blocks), m.Own.Of("track")...)
+	}
+	for _, b := range blocks {
+		if r, ok := eval.Get[reference](b, "script"); ok && r.To == check {
+			return b
+		}
+	}
+	return nil
+}
+
+func abs(n int) int { return max(n, -n) }
+
+func sign(n int) int {
+	if n < 0 {
+		return -1
+	}
+	return 1
+}

@@ -1,0 +1,72 @@
+package lang
+
+import (
+	"encoding/json"
+	"net/netip"
+
+	"hafile/lang/diag"
+	"hafile/lang/plan"
+)
+
+// Inputs is everything that a compilation reads beside its files. The same files and the
+// same inputs give the same plans, byte for byte.
+type Inputs struct {
+	// Vars are -var and -var-file in the order of the command line; the last one wins.
+	// They stand above *.auto.havars.hcl, which stand above HAFILE_VAR_x, which stands
+	// above the default.
+	Vars []Var
+	// Env looks up a variable of the environment: HAFILE_VAR_x, and what env() asks
+	// for. nil: there is no environment.
+	Env func(name string) (string, bool)
+	// AllowEnv are the names that env() may read; HAFILE_x is always allowed.
+	AllowEnv []string
+	// Version of this release, for required_version; empty: not judged.
+	Version string
+}
+
+// Var is one -var (Name and Value) or one -var-file (File and Data).
+type Var struct {
+	Name, Value string
+	File        string // as messages name it
+	Data        []byte // what stands in File
+}
+
+// Result is a compiled fleet. After errors it holds what could be compiled, so that
+// more than the first mistake is seen; nobody may apply such a plan.
+type Result struct {
+	Nodes []Node // in the order of their declaration
+	// Plans has one normalized and verified plan per node, by its name.
+	Plans map[string]*plan.Plan
+	// Files holds what was read, by the name that ranges use, with the literals of
+	// secrets masked: for snippets, never for parsing.
+	Files map[string][]byte
+	// Hashes is "sha256:…" of every file that was read, file() included.
+	Hashes map[string]string
+	// Variables is "sha256:…" of each variable's value, or "sensitive".
+	Variables map[string]string
+	// Env is "sha256:…" of each variable of the environment that env() read.
+	Env     map[string]string
+	Outputs map[string]Output
+	// Accepted are the warnings that `hafile { accept = [...] }` silenced.
+	Accepted diag.Diagnostics
+}
+
+// Node is one machine of the fleet.
+type Node struct {
+	Name      string
+	Address   plan.Addr    // node.lb1, node.lb["ams-1"]
+	IP        netip.Addr   // `address`
+	IP6       netip.Addr   // `address6`
+	Prefix    netip.Prefix // of `address`, where one was written
+	Interface string
+	Match     []string // host name globs
+	Labels    map[string]string
+	Range     diag.Range
+}
+
+// Output is a value of the root module.
+type Output struct {
+	Value       json.RawMessage // nil when sensitive
+	Sensitive   bool
+	Description string
+}

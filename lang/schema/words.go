@@ -1,0 +1,52 @@
+package schema
+
+// Keepalived maps a word of keepalived.conf to what to write here.
+var Keepalived = map[string]string{
+	"vrrp_instance":           `write instance "NAME" { ... }`,
+	"vrrp_script":             `write script "NAME" { command = ["/path", "argument"] }`,
+	"vrrp_sync_group":         `a sync_group is not in this release`,
+	"virtual_ipaddress":       `write vip { address = "192.0.2.10" }, one block per address`,
+	"virtual_server":          `LVS is not part of hafile: keep keepalived for it`,
+	"track_script":            `write track { script = script.NAME }`,
+	"track_interface":         `tracking an interface is not in this release; the instance's own interface is always watched`,
+	"authentication":          `write auth { ... }`,
+	"auth_type":               `write type = "pass"`,
+	"auth_pass":               `write password = credential("NAME")`,
+	"virtual_router_id":       `write router_id = 51`,
+	"vrid":                    `write router_id = 51`,
+	"mcast_src_ip":            `write source_address = "192.0.2.2"`,
+	"unicast_src_ip":          `write source_address = "192.0.2.2"`,
+	"unicast_peer":            `peers are the other members`,
+	"state":                   `there is no initial state: below priority 255 it never decided anything. Leave it out; priority says who is preferred`,
+	"nopreempt":               `write preempt = false`,
+	"global_defs":             `mail settings stand in notify { email { ... } }; the rest has no block here`,
+	"notification_email":      `write notify "NAME" { on = ["active"], email { to = [...] } }`,
+	"notification_email_from": `write from in notify { email { ... } }`,
+	"smtp_server":             `write relay = "HOST:25" in notify { email { ... } }`,
+	"smtp_connect_timeout":    `write timeout in notify { email { ... } }`,
+	"smtp_alert":              `write notify = [notify.NAME] in the instance`,
+	"notify_master":           `write notify "NAME" { on = ["active"] ... }: the role is called active`,
+	"notify_backup":           `write notify "NAME" { on = ["backup"] ... }`,
+	"notify_fault":            `write notify "NAME" { on = ["fault"] ... }`,
+	"notify_stop":             `write notify "NAME" { on = ["stop"] ... }`,
+	"script":                  `write command = ["/path", "argument"]`,
+	"garp_master_delay":       `write announce { delay = "5s" }`,
+	"garp_master_repeat":      `write announce { repeat = 5 }`,
+	"garp_master_refresh":     `write announce { refresh = "60s" }`,
+	"down_timer_adverts":      `write down_adverts = 3`,
+	"vrrp_version":            `write version = 2 in the instance`,
+	"owner":                   `priority 255 is the owner of the address`,
+}
+
+// Terraform maps a word of Terraform to what to write here.
+var Terraform = map[string]string{
+	"count":       `there is no count: to shift an index would move addresses. Write for_each = toset(["a", "b"]), or, in an instance, enabled = CONDITION`,
+	"resource":    `there is no resource: write node, script, notify or instance`,
+	"data":        `there are no data sources: read a file with file(), csvdecode() or jsondecode()`,
+	"provider":    `there are no providers: leave it out`,
+	"terraform":   `write hafile { required_version = ">= 0.1" }`,
+	"depends_on":  `leave it out: order follows from references`,
+	"provisioner": `there are no provisioners: a program on a change of role is notify { exec { ... } }`,
+	"ephemeral":   `write sensitive = true, or credential("NAME") for a secret that stays on the node`,
+	"import":      `there is nothing to import: hafile apply -adopt takes over addresses that are there`,
+}
