@@ -137,6 +137,10 @@ type Socket struct {
 	Family    plan.Family       `json:"family"`
 	Received  uint64            `json:"received"`
 	Dropped   map[string]uint64 `json:"dropped,omitempty"` // by reason
+	Sent      uint64            `json:"sent"`
+	// SendErrors counts adverts that did not leave; LastSendError is the last cause.
+	SendErrors    uint64 `json:"send_errors,omitempty"`
+	LastSendError string `json:"last_send_error,omitempty"`
 }
 
 // ApplyRequest is the body of POST /v1/plan. If-Match carries the digest that the plan
@@ -153,14 +157,15 @@ type ApplyRequest struct {
 
 // Event is one JSON line of GET /v1/events and of the answer to POST /v1/plan.
 type Event struct {
-	Type string    `json:"type"` // snapshot, transition, check, kernel, advert_drop, step, result
+	Type string    `json:"type"` // snapshot, transition, check, kernel, step, note, result
 	Time time.Time `json:"time"`
 
-	Status     *Status     `json:"status,omitempty"`     // snapshot
-	Transition *Transition `json:"transition,omitempty"` // transition
-	Step       *Step       `json:"step,omitempty"`       // step of an apply
-	Result     *Result     `json:"result,omitempty"`     // result, the last line
-	Message    string      `json:"message,omitempty"`
+	Status     *Status      `json:"status,omitempty"`     // snapshot
+	Transition *Transition  `json:"transition,omitempty"` // transition
+	Check      *CheckChange `json:"check,omitempty"`      // check
+	Step       *Step        `json:"step,omitempty"`       // step of an apply
+	Result     *Result      `json:"result,omitempty"`     // result, the last line
+	Message    string       `json:"message,omitempty"`
 }
 
 // Transition is a change of role.
@@ -171,6 +176,12 @@ type Transition struct {
 	To       string    `json:"to"`
 	Why      string    `json:"why"`
 	Priority uint8     `json:"priority"`
+}
+
+// CheckChange is a check that has come up or gone down.
+type CheckChange struct {
+	Check plan.Addr `json:"check"`
+	State string    `json:"state"`
 }
 
 // Step of an apply that has ended: prepare, commit, settle, or one part of them.

@@ -17,6 +17,8 @@ import (
 type Owned struct {
 	Boot    string        `json:"boot"` // of the running kernel; a record of another boot means nothing
 	Routers []OwnedRouter `json:"routers,omitempty"`
+	// Adoptions counts starts in a row that took addresses over from a crashed process.
+	Adoptions int `json:"adoptions,omitempty"`
 }
 
 // OwnedRouter is one virtual router with the addresses that it wanted last.

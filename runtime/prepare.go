@@ -1,0 +1,427 @@
+package runtime
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"net"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"hafile/lang/diff"
+	"hafile/lang/plan"
+	"hafile/runtime/control"
+	"hafile/runtime/health"
+	"hafile/runtime/kernel"
+	"hafile/runtime/notify"
+	"hafile/runtime/program"
+	"hafile/runtime/rawsock"
+	"hafile/runtime/vrrp"
+	"hafile/runtime/vrrp/wire"
+)
+
+// Refusals by facts of this host and its segment.
+const (
+	codeInterface = "HA3101" // an interface does not exist or has no address to send from
+	codeStranger  = "HA3102" // a VIP belongs to somebody else already
+	codeDialect   = "HA3103" // a neighbour uses the VRID in another way
+)
+
+const (
+	// listenSlack is added to an advert interval: a neighbour's adverts are not due on
+	// the dot.
+	listenSlack = 250 * time.Millisecond
+	// listenMax bounds how long an apply listens; version 2 allows intervals of minutes.
+	listenMax = 10 * time.Second
+)
+
+// prepare asks in the order of cost: what this host has, what runs on it, and then what
+// its neighbours say. It returns in a few words what it has looked at.
+func (d *daemon) prepare(ctx context.Context, t *transaction) (string, *control.Problem) {
+	after := &t.req.Plan.Plan
+	asks := []func() *control.Problem{
+		func() *control.Problem { return d.prepareLinks(after, t.before.plan) },
+		func() *control.Problem { return d.preparePrograms(ctx, after, t.changes) },
+		func() *control.Problem { return d.prepareSockets(after) },
+		func() *control.Problem { return d.prepareAddresses(ctx, after, t.before.plan, t.req.Adopt) },
+		func() *control.Problem { return d.prepareSegment(ctx, t) },
+	}
+	for _, ask := range asks {
+		if p := ask(); p != nil {
+			return "", p
+		}
+	}
+	return prepared(after), nil
+}
+
+func prepared(p *plan.Plan) string {
+	what := []string{"sockets"}
+	for _, name := range slices.Sorted(maps.Keys(idsOf(p))) {
+		what = append(what, "interface "+name)
+	}
+	if n := len(p.Desired.Checks); n > 0 {
+		what = append(what, fmt.Sprintf("%d programs", n))
+	}
+	return strings.Join(what, ", ")
+}
+
+// prepareLinks refuses an interface that is not there, unless the running plan waits for
+// it already.
+func (d *daemon) prepareLinks(after, before *plan.Plan) *control.Problem {
+	known := devices(before)
+	for _, name := range slices.Sorted(maps.Keys(devices(after))) {
+		if _, there := d.links.get(name); !there && !known[name] {
+			return d.noInterface(name, after)
+		}
+	}
+	running := byKey(before)
+	for i := range after.Desired.Instances {
+		in := &after.Desired.Instances[i]
+		if running[in.Wire()] != nil {
+			continue
+		}
+		l, _ := d.links.get(in.Interface)
+		if p := noSource(in, l); p != nil {
+			return p
+		}
+	}
+	return nil
+}
+
+func (d *daemon) noInterface(name string, p *plan.Plan) *control.Problem {
+	who := ""
+	for i := range p.Desired.Instances {
+		if in := &p.Desired.Instances[i]; in.Interface == name {
+			who = fmt.Sprintf(" (%s)", in.Address)
+			break
+		}
+	}
+	return &control.Problem{
+		Exit: 1, Code: codeInterface, Summary: fmt.Sprintf("there is no interface %s%s", name, who),
+		Detail: fmt.Sprintf("This machine has %s. Correct the interface, or create it and apply again.", strings.Join(d.links.names(), ", ")),
+	}
+}
+
+func noSource(in *plan.Instance, l kernel.Link) *control.Problem {
+	source := sourceOf(in, l)
+	switch {
+	case !source.IsValid():
+		return &control.Problem{
+			Exit: 1, Code: codeInterface, Summary: fmt.Sprintf("%s has no %s address to send adverts from (%s)", l.Name, in.Family, in.Address),
+			Detail: "Give it one, or name another interface, and apply again.",
+		}
+	case !slices.ContainsFunc(l.Addresses, func(p netip.Prefix) bool { return p.Addr() == source }):
+		return &control.Problem{
+			Exit: 1, Code: codeInterface, Summary: fmt.Sprintf("%s is not an address of %s (%s)", source, l.Name, in.Address),
+			Detail: fmt.Sprintf("%s has %s. Correct source_address, or make the plan for this node.", l.Name, prefixes(l.Addresses)),
+		}
+	}
+	return nil
+}
+
+func prefixes(all []netip.Prefix) string {
+	if len(all) == 0 {
+		return "none"
+	}
+	var out []string
+	for _, p := range all {
+		out = append(out, p.String())
+	}
+	return strings.Join(out, ", ")
+}
+
+// preparePrograms looks at programs that are new or changed: those that run already say
+// by themselves what is wrong with them.
+func (d *daemon) preparePrograms(ctx context.Context, after *plan.Plan, changes []diff.Change) *control.Problem {
+	for i := range changes {
+		c := &changes[i]
+		if c.Action != diff.Add && c.Action != diff.Update {
+			continue
+		}
+		var err error
+		if check := after.Desired.Check(c.Address); check != nil {
+			err = health.Verify(ctx, check)
+		} else if n := after.Desired.Notify(c.Address); n != nil {
+			err = notify.Verify(ctx, n)
+		}
+		if err != nil {
+			return &control.Problem{
+				Exit: 1, Code: program.Code, Summary: fmt.Sprintf("the program of %s cannot be run", c.Address),
+				Detail: err.Error() + "; correct that and apply again",
+			}
+		}
+	}
+	return nil
+}
+
+func (d *daemon) prepareSockets(after *plan.Plan) *control.Problem {
+	for name, ids := range idsOf(after) {
+		l, there := d.links.get(name)
+		if !there {
+			continue // the running plan waits for it, as this one will
+		}
+		if _, err := d.sockets.ensure(l, ids); err != nil {
+			return &control.Problem{Exit: 1, Code: codeInterface, Summary: "adverts could not be sent or received",
+				Detail: err.Error() + ". The daemon needs CAP_NET_RAW and CAP_NET_ADMIN."}
+		}
+	}
+	return nil
+}
+
+// prepareAddresses refuses what somebody else has installed on this machine.
+func (d *daemon) prepareAddresses(ctx context.Context, after, before *plan.Plan, adopt bool) *control.Problem {
+	fresh := addressesOf(after).Without(addressesOf(before))
+	if adopt || len(fresh) == 0 {
+		return nil
+	}
+	conflicts, err := d.kernel.Conflicts(ctx, fresh)
+	if err != nil {
+		return &control.Problem{Exit: 1, Code: codeStranger, Summary: "the kernel's addresses cannot be read", Detail: err.Error()}
+	}
+	if len(conflicts) == 0 {
+		return nil
+	}
+	c := conflicts[0]
+	return &control.Problem{
+		Exit: 4, Code: codeStranger, Summary: fmt.Sprintf("%s belongs to somebody else on this machine", c.Address),
+		Detail: c.Err + ". Stop what installed it (keepalived?), or remove the address, and apply again; apply -adopt takes it over as it is.",
+	}
+}
+
+// question is one instance about which the segment is asked.
+type question struct {
+	in   *plan.Instance
+	spec vrrp.Spec
+	// dialect: it is new here, or speaks otherwise than before.
+	dialect bool
+	vips    []netip.Addr // new on this machine
+}
+
+// prepareSegment listens on each interface for those that use the same VRID, and asks
+// who has the new VIPs. It ends as soon as it knows.
+func (d *daemon) prepareSegment(ctx context.Context, t *transaction) *control.Problem {
+	bySegment := map[string][]*question{}
+	for _, q := range d.questions(t) {
+		bySegment[q.in.Interface] = append(bySegment[q.in.Interface], q)
+	}
+	var (
+		wg    sync.WaitGroup
+		found = make([]*control.Problem, len(bySegment))
+	)
+	for i, name := range slices.Sorted(maps.Keys(bySegment)) {
+		l, there := d.links.get(name)
+		if !there || wrongWith(l) != "" {
+			continue // nobody can be heard; the router will say that it is in fault
+		}
+		wg.Go(func() { found[i] = d.ask(ctx, l, bySegment[name], t.req.Allow) })
+	}
+	wg.Wait()
+	for _, p := range found {
+		if p != nil {
+			return p
+		}
+	}
+	return nil
+}
+
+func (d *daemon) questions(t *transaction) []*question {
+	after := &t.req.Plan.Plan
+	now := d.resolve(&running{plan: after, secrets: t.secrets}, nil)
+	was := d.resolve(t.before, nil)
+	old := byKey(t.before.plan)
+	before := addressesOf(t.before.plan)
+	var out []*question
+	for i := range after.Desired.Instances {
+		in := &after.Desired.Instances[i]
+		q := &question{in: in, spec: now.Spec(in), dialect: true}
+		if o := old[in.Wire()]; o != nil {
+			q.dialect = speaksOtherwise(was.Spec(o), q.spec)
+		}
+		for _, v := range in.VIPs {
+			if !before.Has(kernel.Address{Interface: in.DeviceOf(v), Prefix: v.Address}) && in.DeviceOf(v) == in.Interface {
+				q.vips = append(q.vips, v.Address.Addr())
+			}
+		}
+		if q.dialect || len(q.vips) > 0 {
+			out = append(out, q)
+		}
+	}
+	return out
+}
+
+// speaksOtherwise reports whether neighbours of the one would drop adverts of the other.
+func speaksOtherwise(a, b vrrp.Spec) bool {
+	return a.Auth != b.Auth || a.Password != b.Password || a.Version == 2 && a.Interval != b.Interval
+}
+
+// segment is what was heard and answered on one interface.
+type segment struct {
+	questions []*question
+	allow     []string
+	own       []netip.Prefix
+
+	heard   map[plan.Addr][]netip.Addr // VIPs that accepted adverts announce
+	spoke   map[plan.Addr]bool
+	problem *control.Problem
+}
+
+// ask listens and asks at the same time.
+func (d *daemon) ask(ctx context.Context, l kernel.Link, questions []*question, allow []string) *control.Problem {
+	wait := time.Duration(0)
+	var ids []uint8
+	var vips []netip.Addr
+	for _, q := range questions {
+		wait = max(wait, min(q.spec.Interval, listenMax)+listenSlack)
+		ids = append(ids, q.in.VRID)
+		vips = append(vips, q.vips...)
+	}
+	ctx, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
+
+	answers := make(chan map[netip.Addr]net.HardwareAddr, 1)
+	go func() { answers <- d.probe(ctx, l, vips) }()
+
+	adverts := make(chan heardAdvert, 64)
+	go func() { // ends with ctx
+		defer close(adverts)
+		_ = rawsock.Listen(ctx, rawsock.Config{Interface: l.Name, Index: l.Index, VRIDs: ids},
+			func(a *wire.Advert, from netip.Addr, reason wire.Reason) {
+				if reason != wire.OK {
+					return
+				}
+				copied := *a
+				copied.Addresses = slices.Clone(a.Addresses)
+				select {
+				case adverts <- heardAdvert{copied, from}:
+				case <-ctx.Done():
+				}
+			})
+	}()
+
+	s := &segment{questions: questions, allow: allow, own: l.Addresses, heard: map[plan.Addr][]netip.Addr{}, spoke: map[plan.Addr]bool{}}
+	var answered map[netip.Addr]net.HardwareAddr
+	for !s.done(answered) {
+		select {
+		case answered = <-answers:
+			answers = nil
+		case h, open := <-adverts:
+			if !open {
+				if answers != nil {
+					answered = <-answers
+				}
+				return s.verdict(answered)
+			}
+			s.hear(&h)
+		}
+	}
+	return s.verdict(answered)
+}
+
+type heardAdvert struct {
+	wire.Advert
+	from netip.Addr
+}
+
+func (s *segment) hear(h *heardAdvert) {
+	if slices.ContainsFunc(s.own, func(p netip.Prefix) bool { return p.Addr() == h.from }) {
+		return
+	}
+	for _, q := range s.questions {
+		if q.in.VRID != h.VRID {
+			continue
+		}
+		wrong := vrrp.Describe(q.spec, &h.Advert, h.from)
+		switch {
+		case wrong == "":
+			s.spoke[q.in.Address] = true
+			if h.Priority > 0 {
+				s.heard[q.in.Address] = append(s.heard[q.in.Address], h.Addresses...)
+			}
+		case q.dialect && s.problem == nil && !slices.Contains(s.allow, "dialect:"+string(q.in.Address)):
+			s.problem = &control.Problem{
+				Exit: 4, Code: codeDialect, Summary: fmt.Sprintf("a neighbour uses VRID %d on %s in another way (%s)", q.in.VRID, q.in.Interface, q.in.Address),
+				Detail: fmt.Sprintf("%s. Both would be active, each deaf to the other. Make them equal, or choose another router_id; if the neighbour changes next, apply -allow=dialect:%s.",
+					wrong, q.in.Address),
+			}
+		}
+	}
+}
+
+// done: a neighbour in another dialect ends it; else every new instance has heard its
+// active, and the answers are in and explained.
+func (s *segment) done(answered map[netip.Addr]net.HardwareAddr) bool {
+	if s.problem != nil {
+		return true
+	}
+	if answered == nil {
+		return false
+	}
+	for _, q := range s.questions {
+		if q.dialect && !s.spoke[q.in.Address] {
+			return false
+		}
+	}
+	return s.stranger(answered) == nil
+}
+
+func (s *segment) verdict(answered map[netip.Addr]net.HardwareAddr) *control.Problem {
+	if s.problem != nil {
+		return s.problem
+	}
+	return s.stranger(answered)
+}
+
+// stranger is somebody who answers for a new VIP and is not the group's active: a member
+// that is active announces the address in its adverts.
+func (s *segment) stranger(answered map[netip.Addr]net.HardwareAddr) *control.Problem {
+	for _, q := range s.questions {
+		for _, v := range q.vips {
+			mac, taken := answered[v]
+			if !taken || slices.Contains(s.heard[q.in.Address], v) {
+				continue
+			}
+			return &control.Problem{
+				Exit: 4, Code: codeStranger, Summary: fmt.Sprintf("another machine answers for %s on %s (%s)", v, q.in.Interface, mac),
+				Detail: fmt.Sprintf("It is no active member of %s, whose adverts would list the address. Take the address off that machine, or choose another, and apply again.", q.in.Address),
+			}
+		}
+	}
+	return nil
+}
+
+// byKey finds instances by what the network sees.
+func byKey(p *plan.Plan) map[plan.WireKey]*plan.Instance {
+	out := map[plan.WireKey]*plan.Instance{}
+	for i := range p.Desired.Instances {
+		out[p.Desired.Instances[i].Wire()] = &p.Desired.Instances[i]
+	}
+	return out
+}
+
+// devices are the interfaces that a plan needs.
+func devices(p *plan.Plan) map[string]bool {
+	out := map[string]bool{}
+	for i := range p.Desired.Instances {
+		in := &p.Desired.Instances[i]
+		out[in.Interface] = true
+		for _, v := range in.VIPs {
+			out[in.DeviceOf(v)] = true
+		}
+	}
+	return out
+}
+
+// addressesOf are all the VIPs of a plan where they would be installed.
+func addressesOf(p *plan.Plan) kernel.State {
+	var all []kernel.Address
+	for i := range p.Desired.Instances {
+		in := &p.Desired.Instances[i]
+		for _, v := range in.VIPs {
+			all = append(all, kernel.Address{Interface: in.DeviceOf(v), Prefix: v.Address})
+		}
+	}
+	return kernel.StateOf(all...)
+}
