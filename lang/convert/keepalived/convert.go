@@ -9,7 +9,6 @@ import (
 
 	"github.com/hashicorp/hcl/v2/hclwrite"
 
-	"hafile/lang"
 	"hafile/lang/diag"
 )
 
@@ -41,17 +40,6 @@ func convert(files []File, opts Options) (Result, diag.Diagnostics) {
 		diags = append(diags, compile(opts.OutName, hcl)...)
 	}
 	return res, diags
-}
-
-// compile proves the result before success is claimed. What it finds wrong with the
-// originals' meaning (two equal priorities, a password in clear) are warnings.
-func compile(name string, hcl []byte) []diag.Diagnostic {
-	_, found := lang.CompileSource(name, hcl, lang.Inputs{})
-	if found.HasErrors() {
-		found = append(found, diag.Diagnostic{Severity: diag.Error, Code: "HA4014", Summary: "The result does not compile",
-			Detail: "The messages above name lines of the result. Correct what they say in the originals and convert again; if the originals are right, it is a fault of the converter: report it with both files."})
-	}
-	return found
 }
 
 // load parses every file as its machine reads it, and names the machines.

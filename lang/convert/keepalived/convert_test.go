@@ -18,7 +18,10 @@ import (
 	"hafile/lang/diag"
 )
 
-var update = flag.Bool("update", false, "rewrite the golden files")
+var (
+	update = flag.Bool("update", false, "rewrite the golden files")
+	corpus = flag.String("corpus", "", "directory of keepalived.conf files to convert")
+)
 
 func golden(t *testing.T, name string, got []byte) {
 	t.Helper()

@@ -23,6 +23,10 @@ type emitter struct {
 }
 
 func (e *emitter) emit() {
+	for _, m := range e.machines {
+		twice(m)
+	}
+	clones(e.machines)
 	e.groups = groups(e.machines)
 	strays(e.groups)
 	for _, g := range e.groups {
@@ -57,14 +61,13 @@ func (e *emitter) nodes() {
 		if m.name != m.label {
 			attrs = append(attrs, "match = "+list([]string{m.name}))
 		}
-		if a := m.address(); a.IsValid() {
+		if a, _ := m.address(); a.IsValid() {
 			attrs = append(attrs, "address = "+quote(a.String()))
 		}
 		head := fmt.Sprintf("node %q", m.label)
 		switch len(attrs) {
 		case 0:
 			e.out.add(head + " {}")
-			e.notes = append(e.notes, fmt.Sprintf("%s has no mcast_src_ip, so that its address is not known here: write it into its node block if several machines could be it.", m.label))
 		case 1:
 			e.out.add(head + " { " + attrs[0] + " }")
 		default:
@@ -81,13 +84,13 @@ func (e *emitter) nodes() {
 }
 
 // address is the machine's own, as far as the file tells: where its adverts come from.
-func (m *machine) address() netip.Addr {
+func (m *machine) address() (netip.Addr, *directive) {
 	for _, in := range m.instances {
 		if in.why == "" && in.source.IsValid() {
-			return in.source
+			return in.source, in.slots["source"]
 		}
 	}
-	return netip.Addr{}
+	return netip.Addr{}, nil
 }
 
 func (e *emitter) health() {
@@ -222,20 +225,23 @@ func (e *emitter) attachments() {
 func (m *machine) readMail() bool {
 	g := &m.global.mail
 	parts := []*directive{g.block, g.from, g.server, g.timeout, g.noFault}
-	why := ""
+	why, kind := "", NoEffect
+	to := g.recipients()
 	switch {
 	case g.server == nil:
 		why = "keepalived sends no mail without smtp_server"
-	case len(g.recipients()) == 0:
+	case len(g.to) == 0:
 		why = "keepalived sends no mail without notification_email"
+	case len(to) == 0:
+		why, kind = "no recipient is a whole mail address", Unsupported
 	case relay(g.server) == "":
-		why = "the relay is not HOST:PORT"
+		why, kind = "smtp_server is not HOST [PORT]", Unsupported
 	}
 	if why != "" {
 		for _, d := range parts {
 			if d != nil {
 				d.said = nil
-				d.whole(NoEffect, "", "%s", why)
+				d.whole(kind, "", "%s", why)
 			}
 		}
 		return false
@@ -264,7 +270,7 @@ func (g *mail) recipients() []string {
 				a = strings.TrimSuffix(after, ">")
 			}
 			if !mailAddress(a) {
-				d.say(NoEffect, "HA4008", "%s is no mail address: no relay takes it", short(a))
+				d.say(Unsupported, "HA4008", "%s has no @: write the whole address", short(a))
 				continue
 			}
 			out = append(out, a)
@@ -391,8 +397,14 @@ func (e *emitter) instance(g *group) {
 	}
 	name := fmt.Sprintf("instance %q", g.label)
 	e.out.begin(name, name, dirs...)
-	if n := g.members[0].name; n != g.label {
-		e.out.attr("name", set(quote(n)))
+	called := g.members[0].name
+	if called != g.label {
+		e.out.attr("name", set(quote(called)))
+	}
+	for _, in := range g.members {
+		if in.name != called {
+			in.dir.said = &verdict{kind: Changed, note: fmt.Sprintf("called %q in the result, as on %s", called, g.members[0].m.label)}
+		}
 	}
 	e.shared(g, "interface", "")
 	e.shared(g, "router_id", "")
@@ -515,7 +527,7 @@ func (e *emitter) members(g *group, notify, tracks []setting) {
 		e.own(g, in, "interface")
 		e.out.attr("priority", in.fields["priority"])
 		if s := in.fields["source_address"]; s.expr != "" {
-			if in.source == in.m.address() {
+			if own, _ := in.m.address(); in.source == own {
 				s.expr = fmt.Sprintf("node.%s.address", in.m.label)
 			}
 			e.out.attr("source_address", s)
@@ -627,26 +639,26 @@ func (e *emitter) announce(g *group) {
 	}
 }
 
-// leftovers puts the comments of what has no line of its own next to a note about it:
-// into the block around it if that is in the result, else at the end of the file.
+// leftovers puts the comments of what has no line of its own next to a note about it, and
+// a note about everything that this release cannot do: into the block around it if that
+// is in the result, else at the end of the file.
 func (e *emitter) leftovers() {
 	var end []string
+	elsewhere := e.statements()
 	for _, m := range e.machines {
 		m.root.walk(func(d *directive) {
-			if d == m.root || d.line != nil || d.comment || d.judged != nil && d.bare() {
+			if d == m.root || d.line != nil || d.comment || d.lvs() && d.parent != m.root {
 				return
 			}
-			noted := e.opts.Annotate && d.said != nil && d.said.kind != Exact && d.kind != isConditional
-			left := d.said != nil && d.said.kind == Unsupported && d.parent == m.root
-			if d.bare() && !noted && !left {
+			noted := e.opts.Annotate && d.said != nil && d.said.kind != Exact
+			left := d.said != nil && d.said.kind == Unsupported && !d.parent.lost()
+			if d.kind == isConditional && elsewhere[place{m.src.name, d.n}] || d.bare() && !noted && !left {
 				return
 			}
-			if d.lvs() && d.parent != m.root {
-				return // their comments stay with keepalived
-			}
+			at := len(d.lead)
 			lines := note(d, noted)
 			if left {
-				lines[len(d.lead)] = fmt.Sprintf("# %s: %s", d.place(), strings.TrimPrefix(lines[len(d.lead)], "# "))
+				lines[at] = fmt.Sprintf("# %s: %s", d.place(), strings.TrimPrefix(lines[at], "# "))
 			}
 			if l := d.home(); l != nil {
 				l.inner = appendNew(l.inner, lines)
@@ -667,6 +679,24 @@ func (e *emitter) leftovers() {
 	}
 }
 
+type place struct {
+	file string
+	line int
+}
+
+// statements are the lines that mean something to at least one machine.
+func (e *emitter) statements() map[place]bool {
+	lines := map[place]bool{}
+	for _, m := range e.machines {
+		m.root.walk(func(d *directive) {
+			if d.kind != isConditional {
+				lines[place{m.src.name, d.n}] = true
+			}
+		})
+	}
+	return lines
+}
+
 // appendNew adds lines unless they stand there as one piece already.
 func appendNew(have, lines []string) []string {
 	for i := 0; i+len(lines) <= len(have); i++ {
@@ -679,6 +709,16 @@ func appendNew(have, lines []string) []string {
 
 // bare reports that no comment stands beside the statement.
 func (d *directive) bare() bool { return len(d.lead) == 0 && d.trail == nil && len(d.tail) == 0 }
+
+// lost reports whether the block is not in the result as a whole.
+func (d *directive) lost() bool {
+	for ; d != nil && d.parent != nil; d = d.parent {
+		if d.said != nil && d.said.kind == Unsupported {
+			return true
+		}
+	}
+	return false
+}
 
 // lvs reports whether the statement stands in a part that keepalived keeps.
 func (d *directive) lvs() bool {
@@ -700,7 +740,10 @@ func (d *directive) place() string {
 // home is the open block of the result that the statement would stand in.
 func (d *directive) home() *outLine {
 	for p := d.parent; p != nil; p = p.parent {
-		if p.line != nil && p.line.close != nil {
+		if p.key() == "global_defs" && !strings.HasPrefix(d.key(), "smtp_") && !strings.HasPrefix(d.key(), "notification_email") {
+			return nil // only the mail settings have a block
+		}
+		if p.line != nil && p.line.close != nil && !p.context().list() {
 			return p.line
 		}
 	}

@@ -12,7 +12,7 @@ import (
 
 // Limits of an expansion. keepalived has none but its memory.
 const (
-	expandDepthMax = 32
+	expandDepthMax = 256
 	expandLinesMax = 20000
 )
 
@@ -140,11 +140,22 @@ func (e *expander) condition(l logical) (rest logical, ok bool) {
 
 // expand replaces parameters and sequences and emits what comes of it.
 func (e *expander) expand(l logical, depth int) {
-	if e.written++; depth > expandDepthMax || e.written > expandLinesMax {
+	if depth > 0 {
+		e.written++
+	}
+	if depth > expandDepthMax || e.written > expandLinesMax && depth > 0 {
 		if depth > expandDepthMax || e.written == expandLinesMax+1 {
 			e.src.report(diag.Error, "HA4006", e.src.at(l.n, l.col, len(l.text)), "An expansion does not end",
 				fmt.Sprintf("A definition seems to use itself. Look at the $NAME and ~SEQ in line %d.", l.n))
+			e.note(isIgnored, l, "")
 		}
+		return
+	}
+	if len(l.text) > lineMax {
+		e.src.report(diag.Error, "HA4005", e.src.at(l.n, l.col, len(l.text)), "A line is too long after its expansion",
+			"keepalived gives up an expansion of more than 1023 bytes. Make it shorter.")
+		l.text, l.exact = l.text[:lineMax], false
+		e.note(isIgnored, l, "")
 		return
 	}
 	if depth > 0 {
@@ -265,7 +276,7 @@ func (e *expander) sequence(l logical, depth int) {
 	bad := func(why string) {
 		e.src.report(diag.Error, "HA4006", e.src.at(l.n, l.col, len(l.text)), "A sequence cannot be expanded",
 			why+" keepalived ignores the line. Write it as ~SEQ(NAME, FIRST, LAST) text or ~LST(NAME, VALUE, ...) text.")
-		e.note(isDefinition, l, "")
+		e.note(isIgnored, l, "")
 	}
 	form, rest, ok := strings.Cut(l.text, "(")
 	list, body, closed := cutList(rest)

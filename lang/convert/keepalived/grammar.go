@@ -22,6 +22,9 @@ type context struct {
 	entries bool
 }
 
+// list reports whether the block holds entries.
+func (c *context) list() bool { return c != nil && c.entries }
+
 // suggest is the keyword that somebody most likely meant.
 func (c *context) suggest(word string) string {
 	if c == nil || len(word) > 64 {

@@ -102,6 +102,7 @@ func (in *instance) read() {
 		}
 	})
 	in.blockers()
+	in.strict()
 	in.addresses(lists)
 	in.identity()
 	in.election()
@@ -286,7 +287,7 @@ func (in *instance) strict() (*directive, bool) {
 			continue
 		}
 		if on {
-			d.say(Changed, "HA4008", "what it takes away is taken away (see there); refusing traffic to the VIPs is not in this release")
+			d.say(Changed, "HA4008", "the lines that it disarms say so; it also refuses traffic to the VIPs, which is not in this release")
 		} else {
 			d.say(Exact, "", "the default here too")
 		}
@@ -302,6 +303,9 @@ func (in *instance) version() (v int64, d *directive) {
 			continue
 		}
 		if n, _, ok := number(d.arg(1)); ok && (n == 2 || n == 3) {
+			if n == 3 {
+				d.say(Exact, "", "the default here too")
+			}
 			d.say(Exact, "", "")
 			return n, d
 		}
@@ -316,7 +320,7 @@ func (in *instance) identity() {
 		in.iface = d.arg(1)
 		in.fields["interface"] = set(quote(in.iface), d)
 		d.say(Exact, "", "")
-		if len(in.iface) > 15 || strings.Contains(in.iface, "/") || !plain(in.iface) {
+		if !interfaceName(in.iface) {
 			in.block(d, fmt.Sprintf("%s is no name of an interface", short(in.iface)))
 		}
 	} else {
@@ -325,7 +329,7 @@ func (in *instance) identity() {
 	if d := in.slots["virtual_router_id"]; d != nil {
 		n, clean, ok := number(d.arg(1))
 		if !ok || n < 1 || n > 255 {
-			in.refuse(d, 1, "A VRID that is none", "virtual_router_id must be 1 to 255")
+			in.refuse(d, 1, "A VRID that is none", "its virtual_router_id is not 1 to 255")
 		}
 		if ok && !clean {
 			d.say(Changed, "HA4008", "keepalived reads %d; so does the result", n)
@@ -334,7 +338,7 @@ func (in *instance) identity() {
 		in.vrid = n
 		in.fields["router_id"] = set(fmt.Sprint(n), d)
 	} else {
-		in.refuse(in.dir, 1, "An instance without VRID", "virtual_router_id is missing")
+		in.refuse(in.dir, 1, "An instance without VRID", "it has no virtual_router_id")
 	}
 	v, d := in.version()
 	if v == 2 {
@@ -467,7 +471,7 @@ func (in *instance) election() {
 	} else if d := in.global.downAdverts; d != nil {
 		in.downAdverts(d)
 	}
-	if d := in.global.startDelay; d != nil {
+	if d := in.m.global.startDelay; d != nil {
 		if ms, ok := seconds(d.arg(1)); ok && ms >= 1 && ms <= 1000000 {
 			in.standard("start_delay", d, duration(ms), `"0s"`)
 		} else {
@@ -609,7 +613,7 @@ func (in *instance) authentication(lists []*directive) {
 	case kind != "PASS":
 		ignore("HA4008", "%s is neither PASS nor AH", short(kind))
 		typ.warn("HA4008", 1, "An unknown auth_type", "keepalived runs this instance without a password, and so does the result. Write auth_type PASS on every node if one was meant.")
-	case pass == nil:
+	case pass == nil || pass.arg(1) == "":
 		ignore("HA4008", "it has no auth_pass")
 	case v == 3:
 		ignore("", "version 3 has no passwords")
@@ -629,7 +633,11 @@ func (in *instance) pass(block, typ, pass *directive) {
 		secret = secret[:8]
 		pass.say(Changed, "HA2101", "keepalived uses only the first 8 bytes; so does the result")
 	}
+	// What follows without a blank may be the rest of the password that was meant.
 	if line, end := pass.src.text(pass.n), pass.col+pass.length; pass.words[1].col >= 0 && end < len(line) && (line[end] == '#' || line[end] == '!') {
+		if pass.trail != nil {
+			pass.trail.text = " ********"
+		}
 		pass.say(Changed, "HA4008", "keepalived takes what follows the password for a comment; so does the result")
 		pass.warn("HA4008", 1, "A comment begins inside of the password", "# and ! start a comment anywhere outside of quotes. keepalived uses what stands before it, and so does the result. Put the password into quotes if it is part of it.")
 	}
@@ -678,6 +686,9 @@ func (in *instance) addresses(lists []*directive) {
 func (in *instance) address(d *directive) {
 	p, written, ok := prefix(d.arg(0))
 	switch {
+	case !ok && conflict(d.arg(0)):
+		d.conflict()
+		return
 	case !ok:
 		d.warn("HA4008", 0, "An address that is none", "%s is no IP address; keepalived drops the line, and so does the result. Correct it if this is a template.", short(d.arg(0)))
 		d.say(NoEffect, "HA4008", "not an address: keepalived drops it; so does the result")
@@ -703,10 +714,15 @@ func (in *instance) address(d *directive) {
 	} else if !strings.Contains(d.arg(0), "/") {
 		d.say(Exact, "", "/32, as keepalived does")
 	}
-	if more, drop := in.options(d, &v); drop {
+	lost, strange, drop := in.options(d, &v)
+	if drop {
 		return
-	} else if len(more) > 0 {
-		notes = append(notes, strings.Join(more, ", ")+" not in this release")
+	}
+	if len(lost) > 0 {
+		notes = append(notes, "without "+strings.Join(lost, ", ")+", which this release does not have")
+	}
+	if strange {
+		notes = append(notes, "keepalived ignores what follows the address; so does the result")
 	}
 	if len(notes) > 0 {
 		d.said = &verdict{kind: Changed, note: strings.Join(notes, "; ")}
@@ -716,7 +732,7 @@ func (in *instance) address(d *directive) {
 }
 
 // options reads what may follow an address; what is not taken over is returned.
-func (in *instance) options(d *directive, v *vip) (lost []string, drop bool) {
+func (in *instance) options(d *directive, v *vip) (lost []string, strange, drop bool) {
 	for i := 1; i < len(d.words); i++ {
 		switch w := d.arg(i); w {
 		case "dev", "scope", "brd", "broadcast", "label", "peer", "preferred_lft", "track_group":
@@ -724,7 +740,7 @@ func (in *instance) options(d *directive, v *vip) (lost []string, drop bool) {
 			if i >= len(d.words) {
 				d.warn("HA4008", i-1, fmt.Sprintf("%s has no value", w), "keepalived drops the whole address, and so does the result.")
 				d.said = &verdict{NoEffect, "HA4008", w + " has no value: keepalived drops the address; so does the result"}
-				return nil, true
+				return nil, false, true
 			}
 			if w == "dev" {
 				v.dev = d.arg(i)
@@ -737,14 +753,14 @@ func (in *instance) options(d *directive, v *vip) (lost []string, drop bool) {
 			lost = append(lost, w)
 		default:
 			d.warn("HA4008", i, fmt.Sprintf("Unknown option %q of an address", short(w)), "keepalived ignores it. An address stands on a line of its own; remove what follows it.")
-			lost = append(lost, short(w)+" (which keepalived does not know either) is")
+			return lost, true, false
 		}
 	}
-	if len(v.dev) > 15 || strings.Contains(v.dev, "/") || !plain(v.dev) {
+	if v.dev != "" && !interfaceName(v.dev) {
 		d.said = &verdict{NoEffect, "HA4008", "no name of an interface: keepalived drops the address; so does the result"}
-		return nil, true
+		return nil, false, true
 	}
-	return lost, false
+	return lost, strange, false
 }
 
 // tracking reads track_script. A script that is defined further down does not exist for
@@ -788,7 +804,7 @@ func (in *instance) track(d *directive) {
 				return
 			}
 			n = min(max(n, -253), 253)
-			if t.value = n; n != s.weight {
+			if t.value = n; n != s.weight || s.reverse {
 				t.weight = set(fmt.Sprint(n), d)
 			}
 		case "noreverse":
@@ -799,6 +815,10 @@ func (in *instance) track(d *directive) {
 			d.say(NoEffect, "HA4008", "unknown option %q: keepalived drops the line; so does the result", short(w))
 			return
 		}
+	}
+	if s.reverse && t.weight.expr == "" {
+		d.say(Unsupported, "HA4012", "a reversed weight is not in this release: the script is not tracked")
+		return
 	}
 	if in.priority == 255 && t.value != 0 {
 		d.say(NoEffect, "", "nothing moves priority 255: keepalived drops it")

@@ -2,6 +2,7 @@ package keepalived
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -133,10 +134,14 @@ func (in *instance) authPlace() *directive {
 	return in.dir
 }
 
+// differ reports a setting that two nodes have differently, with both places.
 func differ(a, b *instance, what string, da, db *directive, today string) {
+	if db != b.dir {
+		db.said = &verdict{Changed, "HA4010", fmt.Sprintf("not what %s:%d says: %s must be the same", da.src.name, da.n, what)}
+	}
 	*a.m.src.diags = append(*a.m.src.diags, diag.Diagnostic{
 		Severity: diag.Error, Code: "HA4010",
-		Summary: fmt.Sprintf("%s of instance %q is not the same on all nodes", upper(what), a.name),
+		Summary: fmt.Sprintf("%s must be the same on all nodes of instance %q", what, a.name),
 		Detail: fmt.Sprintf("%s and %s differ, in %s:%d and %s:%d. With keepalived %s. Make them equal in the originals and convert again.",
 			a.m.label, b.m.label, da.src.name, da.n, db.src.name, db.n, today),
 		Range: db.where(), Node: b.m.label,
@@ -156,6 +161,63 @@ func strays(groups []*group) {
 			if !overlap && a.vrid != b.vrid && shares(a, b) {
 				differ(a, b, "virtual_router_id", a.place("virtual_router_id"), b.place("virtual_router_id"), "both nodes become master")
 			}
+		}
+	}
+}
+
+// twice reports what two instances of one machine must not share.
+func twice(m *machine) {
+	type wire struct {
+		iface string
+		vrid  int64
+	}
+	vips, wires := map[string]*vip{}, map[wire]*instance{}
+	for _, in := range m.instances {
+		if in.why != "" {
+			continue
+		}
+		key := wire{in.iface, in.vrid}
+		if first := wires[key]; first != nil {
+			m.clash("HA4011", fmt.Sprintf("VRID %d is taken on %s", in.vrid, in.iface),
+				"keepalived does not start with two instances of one VRID on one interface. Give one of them another and convert again.",
+				in.place("virtual_router_id"), first.place("virtual_router_id"))
+		} else {
+			wires[key] = in
+		}
+		for i := range in.vips {
+			v := &in.vips[i]
+			name := v.prefix.Addr().String()
+			if first := vips[name]; first != nil {
+				m.clash("HA4017", name+" is a VIP of two instances",
+					"With keepalived it goes away as soon as one of the two gives it up. Remove it from one of them and convert again.", v.dir, first.dir)
+			} else {
+				vips[name] = v
+			}
+		}
+	}
+}
+
+// clash reports a statement that another one does not go with.
+func (m *machine) clash(code, summary, detail string, at, first *directive) {
+	*m.src.diags = append(*m.src.diags, diag.Diagnostic{
+		Severity: diag.Error, Code: code, Summary: summary, Detail: detail, Range: at.where(), Node: m.label,
+		Related: []diag.Related{{Range: *first.where(), Message: "the first one is here"}},
+	})
+}
+
+// clones reports machines with one address: a file that was copied and not adapted.
+func clones(machines []*machine) {
+	seen := map[netip.Addr]*directive{}
+	for _, m := range machines {
+		a, at := m.address()
+		if !a.IsValid() {
+			continue
+		}
+		if first := seen[a]; first != nil {
+			m.clash("HA4018", fmt.Sprintf("%s is the source address of two nodes", a),
+				"Each machine needs its own; the file of one of them seems to be copied. Correct it and convert again.", at, first)
+		} else {
+			seen[a] = at
 		}
 	}
 }
@@ -309,6 +371,9 @@ func (h *hook) name() string {
 	base = base[strings.LastIndexByte(base, '/')+1:]
 	if i := strings.IndexByte(base, '.'); i > 0 {
 		base = base[:i]
+	}
+	if base == "notify" {
+		base = "hook"
 	}
 	if len(h.on) < 4 {
 		base += "_" + strings.Join(h.on, "_")

@@ -21,7 +21,6 @@ type outLine struct {
 	close *outLine
 	what  string // how a report calls it
 	n     int    // its number in the result, once written
-	dead  bool
 }
 
 // output is the result while it is written.
@@ -77,32 +76,42 @@ func (o *output) claim() {
 			}
 		}
 	}
-	for _, l := range o.lines {
-		for _, d := range l.dirs {
-			if d.line == l && !d.comment {
-				l.take(d)
+	for i := range o.lines {
+		for _, d := range o.lines[i].dirs {
+			if d.line == o.lines[i] && !d.comment {
+				o.take(i, d)
 			}
 		}
 	}
 }
 
-// take hangs a directive's comments on the line.
-func (l *outLine) take(d *directive) {
+// take hangs a directive's comments on line i, which it became.
+func (o *output) take(i int, d *directive) {
+	l := o.lines[i]
 	d.comment = true
 	for _, c := range d.lead {
 		l.addLead(c)
 	}
-	if d.trail != nil {
+	switch {
+	case d.trail == nil:
+	case d.block || strings.HasSuffix(l.text, " {"):
+		l.addLead(d.trail) // behind a brace it would be lined up with what follows
+	default:
 		l.addTrail(d.trail)
 	}
-	if l.close != nil && l.what != "" {
-		for _, c := range d.tail {
-			l.close.addLead(c)
+	below := l.close
+	if below == nil || d.context().list() {
+		// A list has no block of its own: what ends it stands below its last line.
+		for j := i; j+1 < len(o.lines); j++ {
+			if slices.Contains(o.lines[j].dirs, d) {
+				below = o.lines[j+1]
+			}
 		}
-		return
 	}
 	for _, c := range d.tail {
-		l.addLead(c)
+		if below != nil {
+			below.addLead(c)
+		}
 	}
 }
 
@@ -154,7 +163,7 @@ func note(d *directive, withVerdict bool) []string {
 		out = append(out, c.String())
 	}
 	text := d.shown()
-	if d.said != nil && (withVerdict || d.trail == nil || d.said.kind == Unsupported) && d.said.note != "" {
+	if d.said != nil && d.said.kind != Exact && (withVerdict || d.trail == nil || d.said.kind == Unsupported) && d.said.note != "" {
 		text += fmt.Sprintf(" (%s: %s)", d.said.kind, d.said.note)
 	}
 	if d.trail != nil {

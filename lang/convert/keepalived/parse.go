@@ -19,6 +19,7 @@ const (
 	isDefinition                       // $NAME=..., ~SEQ(...)
 	isInclude                          // include FILE
 	isConditional                      // an @id line for other machines
+	isIgnored                          // a sequence that cannot be expanded
 )
 
 // directive is one statement of one file as one node reads it.

@@ -61,8 +61,10 @@ type script struct {
 	argv   []string
 	fields map[string]setting
 	weight int64
-	used   bool
-	label  string // in the result, once merged
+	// reverse: the weight is of a kind that this release does not have.
+	reverse bool
+	used    bool
+	label   string // in the result, once merged
 }
 
 // scriptKeys in the order in which they are written.
@@ -104,6 +106,8 @@ func (m *machine) aside(d *directive) {
 	switch d.kind {
 	case isDefinition:
 		d.say(Exact, "", "applied where it is used")
+	case isIgnored:
+		d.say(NoEffect, "HA4006", "keepalived ignores it too")
 	case isConditional:
 		d.say(Dropped, "", "for @%s, which is none of the nodes", d.id)
 	case isInclude:
@@ -168,7 +172,7 @@ var topVerdicts = map[string]verdict{
 func (m *machine) inside(d *directive, f func(*directive)) {
 	for _, c := range d.body {
 		switch {
-		case c.kind == isDefinition || c.kind == isInclude || c.kind == isConditional:
+		case c.kind != isOrdinary && c.kind != isEntry:
 			m.aside(c)
 		case c.strange():
 			c.unknown()
@@ -453,12 +457,13 @@ func (s *script) timing(key string, d *directive, def int64) {
 		ms = 1000
 		d.say(Changed, "", "keepalived makes it 1 s; so does the result")
 	}
-	d.say(Exact, "", "")
-	if ms != def {
-		s.fields[key] = set(duration(ms), d)
-	} else {
+	if ms == def {
+		d.say(Exact, "", "the default here too")
 		s.fields[key+" default"] = set(duration(ms), d)
+		return
 	}
+	d.say(Exact, "", "")
+	s.fields[key] = set(duration(ms), d)
 }
 
 // count reads rise and fall: 1 in keepalived unless written, so that they are always in
@@ -493,7 +498,8 @@ func (s *script) setWeight(d *directive) {
 		d.badNumber("a number from -253 to 253", "no weight")
 		return
 	case d.arg(2) == "reverse":
-		d.say(Unsupported, "HA4012", "a reversed weight is not in this release: the script is tracked without it")
+		s.reverse = true
+		d.say(Unsupported, "HA4012", "a reversed weight is not in this release")
 		return
 	case n < -253 || n > 253:
 		d.badNumber("a number from -253 to 253", "no weight")

@@ -86,7 +86,15 @@ func report(e *emitter, out string) Report {
 
 // general is what no line of the originals says.
 func (e *emitter) general() []string {
-	var notes []string
+	var notes, unplaced []string
+	for _, m := range e.machines {
+		if a, _ := m.address(); !a.IsValid() {
+			unplaced = append(unplaced, m.label)
+		}
+	}
+	if len(unplaced) > 0 {
+		notes = append(notes, fmt.Sprintf("No mcast_src_ip says what the address of %s is: write address = \"...\" into the node block, so that a machine finds itself by it.", strings.Join(unplaced, ", ")))
+	}
 	refresh, user := false, false
 	for _, g := range e.groups {
 		for _, in := range g.members {
@@ -196,7 +204,7 @@ func verdictOf(d *directive, k id) *Verdict {
 		v.EndLine = d.end
 	}
 	if d.via != 0 {
-		v.Note = strings.TrimPrefix(fmt.Sprintf("%s; by line %d", v.Note, d.via), "; ")
+		v.Note = strings.TrimPrefix(fmt.Sprintf("%s; used in line %d", v.Note, d.via), "; ")
 	}
 	indent := d.src.text(d.n)
 	indent = indent[:len(indent)-len(strings.TrimLeft(indent, " \t"))]

@@ -100,6 +100,11 @@ func plain(s string) bool {
 	return utf8.ValidString(s) && !strings.ContainsRune(s, 0) && !strings.ContainsRune(s, utf8.RuneError)
 }
 
+// interfaceName reports whether the kernel could have such an interface.
+func interfaceName(s string) bool {
+	return s != "" && len(s) <= 15 && !strings.ContainsAny(s, "/ \t\n") && plain(s)
+}
+
 // label makes a name that HCL takes as an identifier: letters, digits, _ and -.
 func label(name string) string {
 	var b strings.Builder

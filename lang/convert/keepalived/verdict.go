@@ -2,6 +2,7 @@ package keepalived
 
 import (
 	"fmt"
+	"strings"
 
 	"hafile/lang/diag"
 )
@@ -53,9 +54,13 @@ func (d *directive) unknown() {
 		return
 	}
 	word := d.words[0].text
+	if conflict(word) {
+		d.conflict()
+		return
+	}
 	within := "at the top level"
-	if d.ctx.name != "" {
-		within = "in " + d.ctx.name
+	if d.parent.parent != nil {
+		within = "in " + d.parent.key()
 	}
 	note := "keepalived ignores it"
 	detail := fmt.Sprintf("keepalived knows no %q %s and ignores the line.", short(word), within)
@@ -64,9 +69,12 @@ func (d *directive) unknown() {
 		detail = fmt.Sprintf("keepalived knows no %q %s; it ignores the line and its '{', so that line %d closes the block around it. The converter skips the block.",
 			short(word), within, d.end)
 	}
-	if other := elsewhere(word); other != "" {
-		note += "; it belongs in " + other
-		detail += fmt.Sprintf(" It belongs in %s: move it there, or remove it.", other)
+	if strings.HasPrefix(word, "$") {
+		note += "; it is not defined"
+		detail += " It looks like a parameter: define it above ($NAME=VALUE), or remove the line."
+	} else if other := elsewhere(word); other != "" {
+		note += "; it belongs " + other
+		detail += fmt.Sprintf(" It belongs %s: move it there, or remove it.", other)
 	} else if near := d.ctx.suggest(word); near != "" {
 		note += fmt.Sprintf("; did you mean %s?", near)
 		detail += fmt.Sprintf(" Did you mean %s?", near)
@@ -77,16 +85,27 @@ func (d *directive) unknown() {
 	d.whole(Unknown, "HA4007", "%s", note)
 }
 
+// conflict reports a marker that a version control system left behind.
+func conflict(word string) bool {
+	return word == "<<<<<<<" || word == "=======" || word == ">>>>>>>" || word == "|||||||"
+}
+
+func (d *directive) conflict() {
+	d.warn("HA4007", 0, "A merge conflict is not resolved",
+		"keepalived ignores this marker and reads both sides, so that the later one counts. Resolve the conflict and convert again.")
+	d.whole(Unknown, "HA4007", "a marker of a merge conflict: keepalived reads both sides")
+}
+
 // elsewhere names the block in which a misplaced keyword would be at home: only for
 // words that are at home in one of a few places of VRRP.
 func elsewhere(word string) string {
 	for _, name := range []string{"vrrp_instance", "global_defs", "vrrp_script", "vrrp_sync_group", "authentication", "virtual_server", "real_server"} {
 		if grammar()[name].words[word] != nil {
-			return name
+			return "in " + name
 		}
 	}
 	if grammar()[""].words[word] != nil {
-		return "the top level"
+		return "at the top level"
 	}
 	return ""
 }
