@@ -24,6 +24,7 @@ type Options struct {
 
 // NS is a network namespace. Its methods may be called from any goroutine.
 type NS struct {
+	mounts bool
 	file   *os.File
 	links  *netlink.Handle
 	keeper chan func()
@@ -39,7 +40,7 @@ func New() (*NS, error) { return NewWith(Options{}) }
 // It starts one goroutine on a thread of its own, the keeper, which stays in the
 // namespace until [NS.Close].
 func NewWith(o Options) (*NS, error) {
-	n := &NS{keeper: make(chan func()), ended: make(chan struct{})}
+	n := &NS{mounts: o.Mounts, keeper: make(chan func()), ended: make(chan struct{})}
 	ready := make(chan error, 1)
 	go onOwnThread(func() { n.keep(o, ready) })
 	if err := <-ready; err != nil {
@@ -145,18 +146,26 @@ func (n *NS) Do(fn func() error) error {
 	return err
 }
 
-// Setup runs fn on the keeper, the only thread that also has the mount namespace of
-// [Options]. fn must be short: Start waits for it. It must not call Setup or Start.
+// Setup runs fn on the keeper, the only thread that has the mount namespace of
+// [Options], and panics without that option: a mount would be the host's. fn must be
+// short: Start waits for it. It must not call Setup or Start.
 func (n *NS) Setup(fn func() error) error {
-	result := make(chan error, 1)
-	n.keeper <- func() { result <- fn() }
-	return <-result
+	if !n.mounts {
+		panic("netns: Setup in a namespace without Options.Mounts")
+	}
+	return n.onKeeper(fn)
 }
 
 // Start starts cmd inside. The fork happens on the keeper, so that a Pdeathsig of the
 // caller fires when the namespace is closed or this process dies, not when some thread
 // of the scheduler ends.
-func (n *NS) Start(cmd *exec.Cmd) error { return n.Setup(cmd.Start) }
+func (n *NS) Start(cmd *exec.Cmd) error { return n.onKeeper(cmd.Start) }
+
+func (n *NS) onKeeper(fn func() error) error {
+	result := make(chan error, 1)
+	n.keeper <- func() { result <- fn() }
+	return <-result
+}
 
 // Sysctl writes a value below /proc/sys inside: Sysctl("net.ipv4.ip_forward", "1").
 func (n *NS) Sysctl(key, value string) error {

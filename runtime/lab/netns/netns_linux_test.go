@@ -236,6 +236,16 @@ func TestMountsAreOfTheNamespaceAlone(t *testing.T) {
 	}
 }
 
+func TestSetupWithoutMountsWouldBeTheHosts(t *testing.T) {
+	n := NewT(t)
+	defer func() {
+		if recover() == nil {
+			t.Error("it ran")
+		}
+	}()
+	_ = n.Setup(func() error { return nil })
+}
+
 func TestSysctlIsOfTheNamespaceAlone(t *testing.T) {
 	n := NewT(t)
 	const path = "/proc/sys/net/ipv4/ip_default_ttl"
