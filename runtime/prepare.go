@@ -36,6 +36,9 @@ const (
 	listenSlack = 250 * time.Millisecond
 	// listenMax bounds how long an apply listens; version 2 allows intervals of minutes.
 	listenMax = 10 * time.Second
+	// strangerWait is added where somebody answers for a new VIP and was not heard: most
+	// intervals are shorter.
+	strangerWait = 3 * time.Second
 )
 
 // prepare asks in the order of cost: what this host has, what runs on it, and then what
@@ -263,29 +266,78 @@ type segment struct {
 	allow     []string
 	own       []netip.Prefix
 
-	heard   map[plan.Addr][]netip.Addr // VIPs that accepted adverts announce
-	spoke   map[plan.Addr]bool
-	problem *control.Problem
+	heard    map[plan.Addr][]netip.Addr // VIPs that accepted adverts announce
+	spoke    map[plan.Addr]bool
+	answered map[netip.Addr]net.HardwareAddr // nil: not asked to the end yet
+	problem  *control.Problem
 }
 
-// ask listens and asks at the same time.
-func (d *daemon) ask(ctx context.Context, l kernel.Link, questions []*question, allow []string) *control.Problem {
-	wait := time.Duration(0)
-	var ids []uint8
-	var vips []netip.Addr
-	for _, q := range questions {
-		wait = max(wait, min(q.spec.Interval, listenMax)+listenSlack)
+// wait is how long a neighbour may be silent that has the interval of the plan.
+func (s *segment) wait() (longest time.Duration) {
+	for _, q := range s.questions {
+		longest = max(longest, min(q.spec.Interval, listenMax)+listenSlack)
+	}
+	return longest
+}
+
+func (s *segment) ids() (ids []uint8) {
+	for _, q := range s.questions {
 		ids = append(ids, q.in.VRID)
+	}
+	return ids
+}
+
+func (s *segment) vips() (vips []netip.Addr) {
+	for _, q := range s.questions {
 		vips = append(vips, q.vips...)
 	}
-	ctx, cancel := context.WithTimeout(ctx, wait)
+	return vips
+}
+
+// ask listens and asks at the same time. Where somebody answers for a new VIP and has not
+// been heard, it listens for longer: an active member in another dialect, or with a
+// longer interval, is a neighbour to be named and no stranger.
+func (d *daemon) ask(ctx context.Context, l kernel.Link, questions []*question, allow []string) *control.Problem {
+	s := &segment{questions: questions, allow: allow, own: l.Addresses, heard: map[plan.Addr][]netip.Addr{}, spoke: map[plan.Addr]bool{}}
+	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-
 	answers := make(chan map[netip.Addr]net.HardwareAddr, 1)
-	go func() { answers <- d.probe(ctx, l, vips) }()
+	go func() { answers <- d.probe(ctx, l, s.vips()) }() // ends with ctx
+	adverts := overhear(ctx, l, s.ids())
+	enough := time.NewTimer(s.wait())
+	defer enough.Stop()
+	more := strangerWait
+	for !s.done() {
+		select {
+		case s.answered = <-answers:
+		case h, open := <-adverts:
+			switch {
+			case open:
+				s.hear(&h)
+			case ctx.Err() != nil:
+				return nil // the client went away, and the apply ends
+			default:
+				adverts = nil // nothing can be heard; the answers still count
+			}
+		case <-enough.C:
+			switch {
+			case s.answered == nil:
+				enough.Reset(listenSlack) // the question takes longer than the interval
+			case s.stranger() == nil || more == 0:
+				return s.verdict()
+			default:
+				enough.Reset(more)
+				more = 0
+			}
+		}
+	}
+	return s.verdict()
+}
 
+// overhear is what is heard with these ids until ctx ends.
+func overhear(ctx context.Context, l kernel.Link, ids []uint8) <-chan heardAdvert {
 	adverts := make(chan heardAdvert, 64)
-	go func() { // ends with ctx
+	go func() {
 		defer close(adverts)
 		_ = rawsock.Listen(ctx, rawsock.Config{Interface: l.Name, Index: l.Index, VRIDs: ids},
 			func(a *wire.Advert, from netip.Addr, reason wire.Reason) {
@@ -300,24 +352,7 @@ func (d *daemon) ask(ctx context.Context, l kernel.Link, questions []*question, 
 				}
 			})
 	}()
-
-	s := &segment{questions: questions, allow: allow, own: l.Addresses, heard: map[plan.Addr][]netip.Addr{}, spoke: map[plan.Addr]bool{}}
-	var answered map[netip.Addr]net.HardwareAddr
-	for !s.done(answered) {
-		select {
-		case answered = <-answers:
-			answers = nil
-		case h, open := <-adverts:
-			if !open {
-				if answers != nil {
-					answered = <-answers
-				}
-				return s.verdict(answered)
-			}
-			s.hear(&h)
-		}
-	}
-	return s.verdict(answered)
+	return adverts
 }
 
 type heardAdvert struct {
@@ -352,34 +387,31 @@ func (s *segment) hear(h *heardAdvert) {
 
 // done: a neighbour in another dialect ends it; else every new instance has heard its
 // active, and the answers are in and explained.
-func (s *segment) done(answered map[netip.Addr]net.HardwareAddr) bool {
+func (s *segment) done() bool {
 	if s.problem != nil {
 		return true
-	}
-	if answered == nil {
-		return false
 	}
 	for _, q := range s.questions {
 		if q.dialect && !s.spoke[q.in.Address] {
 			return false
 		}
 	}
-	return s.stranger(answered) == nil
+	return s.answered != nil && s.stranger() == nil
 }
 
-func (s *segment) verdict(answered map[netip.Addr]net.HardwareAddr) *control.Problem {
+func (s *segment) verdict() *control.Problem {
 	if s.problem != nil {
 		return s.problem
 	}
-	return s.stranger(answered)
+	return s.stranger()
 }
 
 // stranger is somebody who answers for a new VIP and is not the group's active: a member
 // that is active announces the address in its adverts.
-func (s *segment) stranger(answered map[netip.Addr]net.HardwareAddr) *control.Problem {
+func (s *segment) stranger() *control.Problem {
 	for _, q := range s.questions {
 		for _, v := range q.vips {
-			mac, taken := answered[v]
+			mac, taken := s.answered[v]
 			if !taken || slices.Contains(s.heard[q.in.Address], v) {
 				continue
 			}

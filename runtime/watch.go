@@ -240,7 +240,7 @@ func consequence(to vrrp.Role, in *plan.Instance) string {
 	case vrrp.Active:
 		return "this machine answers for " + all
 	case vrrp.Backup:
-		return "another machine answers for " + all + "; this one takes over when it falls silent"
+		return "this machine takes " + all + " over when nobody else is heard"
 	case vrrp.Leaving:
 		return "this machine answers for " + all + " until its successor does"
 	case vrrp.Fault:
