@@ -226,12 +226,25 @@ func (c *compiler) problem(n Node, p plan.Problem) {
 	at := c.argument(n, p)
 	known, _ := diag.Explain(p.Code)
 	d := diag.Diagnostic{
-		Severity: diag.Error, Code: p.Code, Summary: p.Path + " " + p.Message, Detail: known.Cure, Address: p.Address, Node: n.Name,
+		Severity: diag.Error, Code: p.Code, Summary: phrase(p), Detail: known.Cure, Address: p.Address, Node: n.Name,
 	}
 	if at.Filename != "" {
 		d.Range = &at
 	}
 	c.ds = append(c.ds, d)
+}
+
+// phrase joins the argument and what is wrong with it: "advert_int is 500 ms, …", but
+// "auth: a password exists …".
+func phrase(p plan.Problem) string {
+	if p.Code == "HA1901" {
+		return p.Message
+	}
+	verb, _, _ := strings.Cut(p.Message, " ")
+	if slices.Contains([]string{"must", "is", "needs", "names", "holds", "has", "cannot", "stands"}, verb) {
+		return p.Path + " " + p.Message
+	}
+	return p.Path + ": " + p.Message
 }
 
 // argument finds the range of what Path names under Address: "vip.address" in the block
@@ -246,6 +259,9 @@ func (c *compiler) argument(n Node, p plan.Problem) diag.Range {
 	if !nested {
 		if block == nil {
 			return o.Range
+		}
+		if x := block.One(outer); x != nil {
+			return x.Range
 		}
 		if x := innerOf(block, outer); x != nil {
 			return x.At(outer)

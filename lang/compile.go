@@ -109,6 +109,7 @@ func evalInputs(in Inputs) eval.Inputs {
 // nobody uses yet is a mistake.
 func (c *compiler) run() {
 	c.res.Variables = c.e.Variables()
+	c.e.Locals()
 	c.readNodes()
 	c.readScripts()
 	c.readNotifies()
@@ -122,6 +123,9 @@ func (c *compiler) run() {
 		return // a proof about half a fleet proves nothing
 	}
 	c.build()
+	if c.failed() {
+		return
+	}
 	c.prove()
 	c.verify()
 }

@@ -380,7 +380,8 @@ func ranked(in *instance) (preferred, next *member) {
 const subsetsMax = 12
 
 // pivotal reports whether there is any state of the other checks in which this one
-// decides who has the addresses.
+// decides who has the addresses. An equal is not enough: a backup takes over only from
+// an active below it (RFC 9568, 6.4.2).
 func pivotal(preferred, next *member, t plan.Track) bool {
 	var others []plan.Addr
 	for _, o := range preferred.plan.Track {
@@ -399,17 +400,11 @@ func pivotal(preferred, next *member, t plan.Track) bool {
 		}
 		with := effective(preferred, down)
 		without := effective(preferred, func(a plan.Addr) bool { return a == t.Check || down(a) })
-		if with >= rival && without < rival || with > rival && without == rival && outranked(preferred, next) {
+		if with >= rival && without < rival {
 			return true
 		}
 	}
 	return false
-}
-
-// outranked reports who wins between equals: the higher source address.
-func outranked(a, b *member) bool {
-	x, y := a.plan.SourceAddress, b.plan.SourceAddress
-	return x.IsValid() && y.IsValid() && x.Less(y)
 }
 
 func (c *compiler) powerless(in *instance, p, next *member, t plan.Track) {
@@ -429,7 +424,7 @@ func (c *compiler) powerless(in *instance, p, next *member, t plan.Track) {
 		cure = "Write 254 or less, or track it without a weight."
 	}
 	c.report(diag.Warning, "HA1301", at, in.obj.Addr, fmt.Sprintf("%s cannot move the addresses of %s", t.Check, in.obj.Addr),
-		fmt.Sprintf("%s: %s; %s has %d and stays below. %s", p.name, sum, next.name, rival, cure),
+		fmt.Sprintf("%s: %s; %s has %d and takes over only from less. %s", p.name, sum, next.name, rival, cure),
 		diag.Related{Range: p.at("priority"), Message: fmt.Sprintf("%s has %d", p.name, p.plan.Priority)},
 		diag.Related{Range: next.at("priority"), Message: fmt.Sprintf("%s has %d", next.name, next.plan.Priority)})
 }

@@ -133,10 +133,10 @@ func ms(n int64) string {
 
 // readNotifies decodes each once, so that mistakes show even where nobody uses it.
 func (c *compiler) readNotifies() {
-	if len(c.res.Nodes) == 0 {
-		return
+	var first *eval.Object // without nodes, what mentions self says that it is not known
+	if len(c.res.Nodes) > 0 {
+		first = c.byName[c.res.Nodes[0].Name]
 	}
-	first := c.byName[c.res.Nodes[0].Name]
 	for _, o := range c.e.All("notify") {
 		c.e.BlockFor(o, first)
 	}

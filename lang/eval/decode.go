@@ -99,7 +99,6 @@ func (e *Evaluator) Block(o *Object) *Block {
 	if b, ok := e.blocks[o.Addr]; ok {
 		return b
 	}
-	e.blocks[o.Addr] = nil
 	b := e.decodeObject(o, nil, nil)
 	e.blocks[o.Addr] = b
 	return b
@@ -121,6 +120,7 @@ type decoder struct {
 }
 
 func (e *Evaluator) decodeObject(o *Object, self, only *Object) *Block {
+	defer e.enter(o.Kind + "." + o.Label)()
 	s := scope{addr: o.Addr, each: o.each, self: self}
 	before := len(e.ds)
 	body, ok := e.expand(o.body, o.schema, s)
@@ -131,7 +131,7 @@ func (e *Evaluator) decodeObject(o *Object, self, only *Object) *Block {
 	b := d.block(body, o.schema, s)
 	b.Type, b.Label, b.Addr, b.Range = o.Kind, o.Label, o.Addr, o.Range
 	d.required(b, o.schema, s, o.body.MissingItemRange())
-	if e.ds[before:].HasErrors() {
+	if e.ds[before:].HasErrors() || len(b.bad) > 0 {
 		return nil
 	}
 	return b
@@ -232,6 +232,7 @@ func (d decoder) nested(b *Block, blocks hcl.Blocks, bs *schema.Block, s scope) 
 		at := module.BlockRange(hb)
 		if nested.Later {
 			d.later(hb.Type, bs.Name, at, s)
+			b.bad["command"] = bs == &schema.Script // the probe stands in its place
 			continue
 		}
 		id := hb.Type
@@ -257,7 +258,7 @@ func (d decoder) nested(b *Block, blocks hcl.Blocks, bs *schema.Block, s scope) 
 func (d decoder) later(name, parent string, at hcl.Range, s scope) {
 	if parent == "script" {
 		d.errorf("HA1901", s, at, fmt.Sprintf("%s does not belong into script", name),
-			"A script runs a program: command = [...]. A %s probe that hafile makes itself stands in a check block, which is not in this release.", name)
+			"A script runs a program: command = [...]. What hafile probes itself, such as %s, stands in a check block, which is not in this release.", name)
 		return
 	}
 	d.add(withAddr(module.NotYet(name, at, "block"), s.addr))

@@ -41,6 +41,7 @@ type Evaluator struct {
 
 	objects map[string][]*Object
 	blocks  map[plan.Addr]*Block
+	members map[plan.Addr][]Member
 	given   map[string]assignment // values of variables from outside
 	used    map[string]string     // env() -> hash
 	secret  map[string]bool       // variables that are sensitive
@@ -52,7 +53,7 @@ func New(m *module.Module, in Inputs, env []string) *Evaluator {
 	e := &Evaluator{
 		m: m, in: in,
 		memo: map[string]cty.Value{}, failed: map[string]bool{},
-		objects: map[string][]*Object{}, blocks: map[plan.Addr]*Block{},
+		objects: map[string][]*Object{}, blocks: map[plan.Addr]*Block{}, members: map[plan.Addr][]Member{},
 		given: map[string]assignment{}, used: map[string]string{}, secret: map[string]bool{},
 	}
 	e.in.AllowEnv = append(slices.Clone(in.AllowEnv), env...)
@@ -81,7 +82,7 @@ func (e *Evaluator) add(d diag.Diagnostic) { e.ds = append(e.ds, d) }
 
 // errorf reports a mistake at a range.
 func (e *Evaluator) errorf(code string, s scope, at hcl.Range, summary, detail string, args ...any) {
-	d := diag.Diagnostic{Severity: diag.Error, Code: code, Summary: summary, Detail: fmt.Sprintf(detail, args...), Range: module.At(at), Address: s.addr}
+	d := diag.Diagnostic{Severity: diag.Error, Code: code, Summary: summary, Detail: strings.TrimSpace(fmt.Sprintf(detail, args...)), Range: module.At(at), Address: s.addr}
 	if s.self != nil {
 		d.Node = s.self.NodeName()
 	}
@@ -248,6 +249,23 @@ func (e *Evaluator) declared(kind, name string) bool {
 		return e.m.Locals[name] != nil
 	}
 	return e.m.Find(kind, name) != nil
+}
+
+// enter puts a thing on the stack of what is being evaluated, where it is not on top
+// already, and gives back what takes it off.
+func (e *Evaluator) enter(key string) func() {
+	if n := len(e.busy); n > 0 && e.busy[n-1] == key {
+		return func() {}
+	}
+	e.busy = append(e.busy, key)
+	return func() { e.busy = e.busy[:len(e.busy)-1] }
+}
+
+// Locals evaluates every local, used or not.
+func (e *Evaluator) Locals() {
+	for _, name := range e.m.Names("local") {
+		e.named("local", name, nil, scope{})
+	}
 }
 
 func (e *Evaluator) compute(kind, name string) (cty.Value, bool) {

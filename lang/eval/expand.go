@@ -63,7 +63,8 @@ func (e *Evaluator) Objects(d *module.Decl) ([]*Object, bool) {
 	if objects, ok := e.objects[key]; ok {
 		return objects, objects != nil
 	}
-	e.objects[key] = nil // while it is being made, and after a failure
+	e.objects[key] = nil // after a failure
+	defer e.enter(key)()
 	one := Object{Kind: d.Kind, Label: d.Name, Addr: plan.Addr(key), Range: module.Range(d.Range()), body: d.Block.Body, schema: d.Schema}
 	if !d.Schema.ForEach {
 		e.objects[key] = []*Object{&one}

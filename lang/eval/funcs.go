@@ -29,6 +29,13 @@ import (
 // functions lists every function. None reads a clock, chance or the network: the same
 // files and inputs give the same plan.
 func (e *Evaluator) functions() map[string]function.Function {
+	all := Functions()
+	all["file"], all["fileexists"], all["env"] = e.fileFunc(), e.fileExistsFunc(), e.envFunc()
+	return all
+}
+
+// Functions lists those that need nothing but their arguments; test files have them too.
+func Functions() map[string]function.Function {
 	return map[string]function.Function{
 		"abs": stdlib.AbsoluteFunc, "ceil": stdlib.CeilFunc, "floor": stdlib.FloorFunc, "max": stdlib.MaxFunc,
 		"min": stdlib.MinFunc, "parseint": stdlib.ParseIntFunc, "pow": stdlib.PowFunc, "signum": stdlib.SignumFunc,
@@ -63,7 +70,6 @@ func (e *Evaluator) functions() map[string]function.Function {
 		"ipfamily": ipFamily, "ipadd": ipAdd,
 
 		"credential": credentialFunc, "secret_file": secretFileFunc,
-		"file": e.fileFunc(), "fileexists": e.fileExistsFunc(), "env": e.envFunc(),
 	}
 }
 
@@ -219,7 +225,9 @@ var sumFunc = dynamic("list", cty.Number, func(v cty.Value) (cty.Value, error) {
 		if err != nil || n.IsNull() {
 			return cty.NilVal, function.NewArgErrorf(0, "needs a list of numbers")
 		}
-		sum = sum.Add(n)
+		if sum, err = stdlib.Add(sum, n); err != nil {
+			return cty.NilVal, err // infinity less infinity
+		}
 	}
 	return sum, nil
 })

@@ -56,6 +56,19 @@ func (e *Evaluator) unknownNode(name string, at hcl.Range, s scope) {
 
 // Members decodes an instance for each machine that takes part. False after errors.
 func (e *Evaluator) Members(o *Object) ([]Member, bool) {
+	if members, ok := e.members[o.Addr]; ok {
+		return members, members != nil
+	}
+	defer e.enter(o.Kind + "." + o.Label)()
+	members, ok := e.decodeMembers(o)
+	if !ok {
+		members = nil
+	}
+	e.members[o.Addr] = members
+	return members, ok
+}
+
+func (e *Evaluator) decodeMembers(o *Object) ([]Member, bool) {
 	before := len(e.ds)
 	base := e.base(o)
 	if base == nil {
@@ -72,6 +85,11 @@ func (e *Evaluator) Members(o *Object) ([]Member, bool) {
 		return nil, false
 	}
 	e.see(o, base, members)
+	for _, m := range members {
+		if m.Whole == nil {
+			return nil, false // it depends on what failed, and that was said
+		}
+	}
 	e.priorities(o, members, len(listed) > 0)
 	return members, !e.ds[before:].HasErrors()
 }
@@ -93,12 +111,15 @@ func (e *Evaluator) base(o *Object) *Block {
 	e.ds = append(e.ds, module.Translate(hd, &who, o.Addr)...)
 	b := &Block{Type: "instance", Label: o.Label, Addr: o.Addr, Range: o.Range, args: map[string]Value{}, bad: map[string]bool{}}
 	if attr := content.Attributes["members"]; attr != nil {
-		if v, ok := e.argument(attr, &who.Args[0], s); ok && v.V != nil {
+		switch v, ok := e.argument(attr, &who.Args[0], s); {
+		case !ok:
+			b.bad["members"] = true
+		case v.V != nil:
 			b.args["members"] = v
 		}
 	}
 	decoder{Evaluator: e}.nested(b, content.Blocks, &who, s)
-	if e.ds[before:].HasErrors() {
+	if e.ds[before:].HasErrors() || len(b.bad) > 0 {
 		return nil
 	}
 	return b

@@ -130,6 +130,9 @@ func (l lowering) integer(v cty.Value) (any, bool) {
 		return l.wrongType(v, fmt.Sprintf("Write a number without quotes: %s = %s.", l.arg.Name, l.sample()))
 	}
 	f := c.AsBigFloat()
+	if f.IsInf() {
+		return l.fail("HA1101", fmt.Sprintf("%s must be a whole number, got infinity", l.arg.Name), "Something is divided by zero. Write a number from %d to %d.", l.arg.Min, l.arg.Max)
+	}
 	if !f.IsInt() {
 		return l.fail("HA1101", fmt.Sprintf("%s must be a whole number, got %s", l.arg.Name, f.Text('g', 10)), "Write %s or %s.", floor(f), ceil(f))
 	}

@@ -91,7 +91,10 @@ func syntax(src []byte, ds hcl.Diagnostics) diag.Diagnostics {
 		seen[at.Start.Line] = true
 		line := lineAt(src, at.Start.Byte)
 		code, summary, detail := "HA1000", lowerFirst(d.Summary), d.Detail
-		if cure := slipCure(line); cure != "" {
+		if d.Summary == "Attribute redefined" {
+			code, summary = "HA1006", "the argument stands here twice"
+		}
+		if cure := slipCure(line); cure != "" && code == "HA1000" {
 			code, summary, detail = "HA1009", "this is how keepalived writes it", cure
 			if strings.HasPrefix(cure, "A block on one line") {
 				code, summary = "HA1000", "several arguments on one line"
@@ -102,9 +105,8 @@ func syntax(src []byte, ds hcl.Diagnostics) diag.Diagnostics {
 			sev = diag.Warning
 		}
 		out = append(out, diag.Diagnostic{Severity: sev, Code: code, Summary: summary, Detail: nextStep(detail), Range: At(*at)})
-		if code == "HA1009" {
-			// What follows is mostly the parser losing its way; one message per cause.
-			break
+		if code == "HA1009" || strings.HasPrefix(d.Summary, "Un") || d.Summary == "Invalid multi-line string" {
+			break // what follows is the parser that lost its way
 		}
 	}
 	return out

@@ -41,10 +41,10 @@ func shape(d *hcl.Diagnostic, s *schema.Block, addr plan.Addr) diag.Diagnostic {
 		out.Code = "HA1013"
 	case strings.HasPrefix(d.Summary, "Missing ") && strings.Contains(d.Summary, " for "):
 		out.Code = "HA1007"
-		out.Detail += labelHint(d.Summary)
+		out.Detail = labelHint(d.Summary)
 	case strings.HasPrefix(d.Summary, "Extraneous label"):
 		out.Code = "HA1002"
-		out.Detail += " Take the label out."
+		out.Detail = "Take the label out."
 	case d.Summary == "Duplicate argument", d.Summary == "Attribute redefined":
 		out.Code = "HA1006"
 		out.Detail += " Remove one."
@@ -58,7 +58,7 @@ func shape(d *hcl.Diagnostic, s *schema.Block, addr plan.Addr) diag.Diagnostic {
 
 func labelHint(summary string) string {
 	_, kind, _ := strings.Cut(summary, " for ")
-	return fmt.Sprintf(" Write %s \"NAME\" { ... }.", kind)
+	return fmt.Sprintf("Write %s \"NAME\" { ... }.", kind)
 }
 
 // unknown explains a name that the block does not have.

@@ -102,14 +102,18 @@ func (b *Block) Block(name string) *Block {
 	return b.Blocks[i]
 }
 
-// Names lists what may stand in the block: arguments, then blocks.
+// Names lists what may stand in the block in this release: arguments, then blocks.
 func (b *Block) Names() []string {
 	var names []string
 	for _, a := range b.Args {
-		names = append(names, a.Name)
+		if !a.Later {
+			names = append(names, a.Name)
+		}
 	}
 	for _, n := range b.Blocks {
-		names = append(names, n.Name)
+		if !n.Later {
+			names = append(names, n.Name)
+		}
 	}
 	return names
 }
