@@ -15,6 +15,7 @@ import (
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/rogpeppe/go-internal/txtar"
 
+	"hafile/lang"
 	"hafile/lang/diag"
 )
 
@@ -75,6 +76,34 @@ func TestSeedPairBecomesOneFile(t *testing.T) {
 	golden(t, "testdata/seed/report.json", b.Bytes())
 	if len(res.Secrets) != 1 || res.Secrets[0].Name != "vrrp-VI_1" || string(res.Secrets[0].Value) != "1111" {
 		t.Errorf("secrets: %v", res.Secrets)
+	}
+}
+
+// What keepalived would do with the pair is what the plans say, setting by setting.
+func TestSeedPairCompilesToWhatKeepalivedDoes(t *testing.T) {
+	res, _ := Convert(seed(t), Options{EnableMail: true})
+	fleet, diags := lang.CompileSource("x.ha.hcl", res.HCL, lang.Inputs{})
+	if diags.HasErrors() {
+		t.Fatal(diags)
+	}
+	for node, want := range map[string]struct {
+		priority uint8
+		source   string
+	}{"nginx01": {101, "172.29.88.224"}, "nginx02": {100, "172.29.88.225"}} {
+		p := fleet.Plans[node]
+		if p == nil || len(p.Desired.Instances) != 1 || len(p.Desired.Checks) != 1 || len(p.Desired.Notifies) != 1 {
+			t.Fatalf("%s: %+v", node, p)
+		}
+		in, c, n := p.Desired.Instances[0], p.Desired.Checks[0], p.Desired.Notifies[0]
+		got := fmt.Sprintln(in.Name, in.Interface, in.VRID, in.Version, in.AdvertMs, in.Preempt, in.Auth.Type, in.Auth.Password,
+			in.VIPs[0].Address, in.Track[0].Weight, c.Script.Command, c.IntervalMs, c.Fall, c.Rise, n.On, n.Email.Relay, n.Email.To, n.Email.TimeoutMs)
+		if got != "VI_1 eth0 51 2 2000 true pass credential(\"vrrp-VI_1\") 172.29.88.222/32 -5 [/etc/keepalived/check_nginx.sh] 2000 3 2 "+
+			"[active backup fault stop] mail.example.com:25 [zhouxiao@example.com itsection@example.com] 30000\n" {
+			t.Errorf("%s: %s", node, got)
+		}
+		if in.Priority != want.priority || in.SourceAddress.String() != want.source {
+			t.Errorf("%s: priority %d from %s", node, in.Priority, in.SourceAddress)
+		}
 	}
 }
 

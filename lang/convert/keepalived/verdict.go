@@ -91,8 +91,10 @@ func conflict(word string) bool {
 }
 
 func (d *directive) conflict() {
-	d.warn("HA4007", 0, "A merge conflict is not resolved",
-		"keepalived ignores this marker and reads both sides, so that the later one counts. Resolve the conflict and convert again.")
+	if d.words[0].text[0] == '<' { // once for each conflict
+		d.warn("HA4007", 0, "A merge conflict is not resolved",
+			"keepalived ignores the markers and reads both sides, so that the later one counts. Resolve the conflict and convert again.")
+	}
 	d.whole(Unknown, "HA4007", "a marker of a merge conflict: keepalived reads both sides")
 }
 
