@@ -43,6 +43,15 @@ func (d *daemon) Apply(ctx context.Context, req control.Apply, emit func(control
 	if d.stopping.Load() {
 		return &control.Problem{Exit: 6, Code: control.CodeStopping, Summary: "the daemon is stopping", Detail: "Start it again, then apply."}
 	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() { // a stop does not wait for what only listens
+		select {
+		case <-d.quit:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
 	t := &transaction{d: d, req: req, before: d.running.Load(), emit: func(ev control.Event) {
 		ev.Time = time.Now()
 		emit(ev)
@@ -58,10 +67,6 @@ func (d *daemon) Apply(ctx context.Context, req control.Apply, emit func(control
 		d.tidy()
 		t.result(0, t.before.status.Serial, "nothing was changed: a dry run ends here")
 		return nil
-	}
-	if ctx.Err() != nil {
-		d.tidy()
-		return &control.Problem{Exit: 1, Code: control.CodeBusy, Summary: "the client went away before anything was changed"}
 	}
 	t.carryOut()
 	return nil
@@ -148,10 +153,15 @@ func problem(p *planfile.Problem) *control.Problem {
 func (t *transaction) prepare(ctx context.Context) *control.Problem {
 	begin := time.Now()
 	what, p := t.d.prepare(ctx, t)
-	if p == nil {
-		t.step("prepare", what, begin, "")
+	switch {
+	case p != nil:
+		return p
+	case ctx.Err() != nil:
+		return &control.Problem{Exit: 1, Code: control.CodeStopping, Summary: "broken off before anything was changed",
+			Detail: "The client went away, or the daemon stops. Try again."}
 	}
-	return p
+	t.step("prepare", what, begin, "")
+	return nil
 }
 
 // carryOut commits and settles. Order: write next, commit, the kernel confirms, rename
@@ -283,7 +293,7 @@ func (t *transaction) settle(old *node.Snapshot, next *running) {
 	watch := settling{since: old.Now, before: rolesByKey(old), moves: t.moving(), every: intervals(next.plan)}
 	deadline := time.NewTimer(time.Duration(t.req.WaitMs) * time.Millisecond)
 	defer deadline.Stop()
-	look := time.NewTicker(20 * time.Millisecond)
+	look := time.NewTicker(50 * time.Millisecond) // each look copies all routers on the loop's thread
 	defer look.Stop()
 	for {
 		snap := t.d.engine.Snapshot()

@@ -75,6 +75,47 @@ func TestRefusalsByWhatTheHostHas(t *testing.T) {
 	m.refused("installed here by a stranger", m.document(pairPlan("a", vip1)), "HA3102", 4, "not by hafile")
 }
 
+func TestAdoptTakesOverWhatSomebodyElseHasInstalled(t *testing.T) {
+	m := only(t)
+	m.start()
+	if err := m.ns.AddAddress("eth0", netip.MustParsePrefix(vip1)); err != nil {
+		t.Fatal(err)
+	}
+	heard := m.record()
+	m.refused("without a word", m.document(pairPlan("a", vip1)), "HA3102", 4, "apply -adopt")
+	result, _, err := m.send(m.document(pairPlan("a", vip1)), func(r *control.ApplyRequest) { r.Adopt = true })
+	if err != nil || result.Exit != 0 || m.role() != "active" {
+		t.Fatalf("%+v, %v, %s", result, err, m.role())
+	}
+	if gone := heard.removed(t); len(gone) != 0 {
+		t.Errorf("removed: %v", gone)
+	}
+	m.stop()
+	if m.has(vip1) {
+		t.Error("it was not released at the stop")
+	}
+}
+
+func TestStopDoesNotWaitForAnApplyThatListens(t *testing.T) {
+	m := only(t)
+	m.start()
+	slow := edited(pairPlan("a", vip1), func(p *plan.Plan) { p.Desired.Instances[0].AdvertMs = 40000 })
+	doc, answered := m.document(slow), make(chan error, 1)
+	go func() {
+		_, err := m.client.Apply(t.Context(), control.ApplyRequest{Plan: doc}, "none", false, func(control.Event) {})
+		answered <- err
+	}()
+	m.until("the apply listens", func() bool { return len(m.status().Sockets) == 1 })
+	begin := time.Now()
+	m.stop()
+	if took := time.Since(begin); took > 3*time.Second {
+		t.Errorf("the stop took %s", took)
+	}
+	if err := <-answered; err == nil {
+		t.Error("the apply is said to have succeeded")
+	}
+}
+
 func TestRefusalsByThePlan(t *testing.T) {
 	m := only(t)
 	m.start()
