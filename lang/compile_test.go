@@ -194,7 +194,7 @@ func TestHostileInputIsRefusedAndNeverCrashes(t *testing.T) {
 		{"index chain", "locals {\n a = [0]" + strings.Repeat("[0]", 100_000) + "\n}\n", "HA1011"},
 		{"a large file", "# " + strings.Repeat("x", 5<<20), "HA1011"},
 		{"NUL", "locals {\n a = \"\x00\"\n}\n", "HA1011"},
-		{"invalid UTF-8", "locals {\n a = \"\xff\xfe\"\n}\n", "HA1000"},
+		{"invalid UTF-8", "locals {\n a = \"\xff\xfe\"\n}\n", "HA1011"},
 		{"escape", "locals {\n a = \x1b[2J\n}\n", "HA1000"},
 		{"byte order mark", "\ufeff" + string(pair), ""},
 		{"CRLF", strings.ReplaceAll(string(pair), "\n", "\r\n"), ""},

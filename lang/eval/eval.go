@@ -40,6 +40,8 @@ type Evaluator struct {
 	busy   []string             // what is being evaluated, outermost first
 
 	objects map[string][]*Object
+	byAddr  map[plan.Addr]*Object
+	byName  map[string]*Object // nodes
 	blocks  map[plan.Addr]*Block
 	members map[plan.Addr][]Member
 	given   map[string]assignment // values of variables from outside
@@ -53,7 +55,7 @@ func New(m *module.Module, in Inputs, env []string) *Evaluator {
 	e := &Evaluator{
 		m: m, in: in,
 		memo: map[string]cty.Value{}, failed: map[string]bool{},
-		objects: map[string][]*Object{}, blocks: map[plan.Addr]*Block{}, members: map[plan.Addr][]Member{},
+		objects: map[string][]*Object{}, byAddr: map[plan.Addr]*Object{}, blocks: map[plan.Addr]*Block{}, members: map[plan.Addr][]Member{},
 		given: map[string]assignment{}, used: map[string]string{}, secret: map[string]bool{},
 	}
 	e.in.AllowEnv = append(slices.Clone(in.AllowEnv), env...)

@@ -46,12 +46,11 @@ func (e *Evaluator) All(kind string) []*Object {
 
 // Find is the object with an address; nil if there is none.
 func (e *Evaluator) Find(a plan.Addr) *Object {
-	for _, o := range e.All(a.Kind()) {
-		if o.Addr == a {
-			return o
-		}
+	if o := e.byAddr[a]; o != nil {
+		return o
 	}
-	return nil
+	e.All(a.Kind())
+	return e.byAddr[a]
 }
 
 var forEachSchema = &hcl.BodySchema{Attributes: []hcl.AttributeSchema{{Name: "for_each"}}}
@@ -67,15 +66,13 @@ func (e *Evaluator) Objects(d *module.Decl) ([]*Object, bool) {
 	defer e.enter(key)()
 	one := Object{Kind: d.Kind, Label: d.Name, Addr: plan.Addr(key), Range: module.Range(d.Range()), body: d.Block.Body, schema: d.Schema}
 	if !d.Schema.ForEach {
-		e.objects[key] = []*Object{&one}
-		return e.objects[key], true
+		return e.keep(key, []*Object{&one}), true
 	}
 	content, rest, _ := d.Block.Body.PartialContent(forEachSchema)
 	one.body = rest
 	attr := content.Attributes["for_each"]
 	if attr == nil {
-		e.objects[key] = []*Object{&one}
-		return e.objects[key], true
+		return e.keep(key, []*Object{&one}), true
 	}
 	elements, ok := e.forEach(attr, scope{addr: one.Addr})
 	if !ok {
@@ -88,8 +85,15 @@ func (e *Evaluator) Objects(d *module.Decl) ([]*Object, bool) {
 		o.Addr = plan.Addr(key + "[" + strconv.Quote(o.Key) + "]")
 		objects = append(objects, &o)
 	}
+	return e.keep(key, objects), true
+}
+
+func (e *Evaluator) keep(key string, objects []*Object) []*Object {
 	e.objects[key] = objects
-	return objects, true
+	for _, o := range objects {
+		e.byAddr[o.Addr] = o
+	}
+	return objects
 }
 
 // forEach evaluates for_each to its elements, sorted by key.

@@ -32,12 +32,13 @@ var preference = []int64{200, 150, 100, 50}
 
 // node is the node that people call name; nil if there is none.
 func (e *Evaluator) node(name string) *Object {
-	for _, o := range e.All("node") {
-		if o.NodeName() == name {
-			return o
+	if e.byName == nil {
+		e.byName = map[string]*Object{}
+		for _, o := range e.All("node") {
+			e.byName[o.NodeName()] = o
 		}
 	}
-	return nil
+	return e.byName[name]
 }
 
 func (e *Evaluator) unknownNode(name string, at hcl.Range, s scope) {

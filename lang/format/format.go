@@ -3,6 +3,7 @@
 package format
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2/hclwrite"
@@ -20,9 +21,9 @@ func Format(src []byte, filename string) ([]byte, diag.Diagnostics) {
 	if strings.HasSuffix(filename, ".json") {
 		return src, nil
 	}
-	out := hclwrite.Format(src)
-	if len(out) > 0 && out[len(out)-1] != '\n' {
-		out = append(out, '\n')
+	// The newline goes first: hclwrite cuts the spaces before one.
+	if len(src) > 0 && src[len(src)-1] != '\n' {
+		src = append(slices.Clone(src), '\n')
 	}
-	return out, nil
+	return hclwrite.Format(src), nil
 }

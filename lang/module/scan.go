@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
@@ -30,6 +31,10 @@ func Check(name string, src []byte) *diag.Diagnostic {
 		return refusal(name, &diag.Range{Filename: name, Start: posOf(src, i), End: posOf(src, i+1)},
 			"the file holds a NUL byte", "It is not a text file. Write it as UTF-8 without NUL.")
 	}
+	if i := invalid(src); i >= 0 {
+		return refusal(name, &diag.Range{Filename: name, Start: posOf(src, i), End: posOf(src, i+1)},
+			"the file is not UTF-8", fmt.Sprintf("Byte %d is none of its text. Save it as UTF-8.", i))
+	}
 	if strings.HasSuffix(name, ".json") {
 		return checkJSON(name, src)
 	}
@@ -38,6 +43,22 @@ func Check(name string, src []byte) *diag.Diagnostic {
 	}
 	tokens, _ := hclsyntax.LexConfig(src, name, hcl.InitialPos)
 	return checkTokens(tokens)
+}
+
+// invalid is the index of the first byte that is no UTF-8, or -1. The lexer reports it in
+// strings but lets it pass in names.
+func invalid(src []byte) int {
+	if utf8.Valid(src) {
+		return -1
+	}
+	for i := 0; i < len(src); {
+		r, n := utf8.DecodeRune(src[i:])
+		if r == utf8.RuneError && n == 1 {
+			return i
+		}
+		i += n
+	}
+	return -1
 }
 
 func refusal(name string, r *diag.Range, summary, detail string) *diag.Diagnostic {
