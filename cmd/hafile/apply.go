@@ -1,0 +1,158 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/user"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"hafile/lang/diff"
+	"hafile/lang/planfile"
+	"hafile/lang/render"
+	"hafile/runtime/control"
+)
+
+// applyOptions are those of `hafile apply`.
+type applyOptions struct {
+	planOptions
+	auto, noWait, dryRun, adopt bool
+	wait                        time.Duration
+	allow                       []string
+	digest                      string
+}
+
+func (c *cli) applyCommand() *cobra.Command {
+	var o applyOptions
+	cmd := &cobra.Command{
+		Use:   "apply [PLAN|DIR|FILE]",
+		Short: "Carry out a saved plan, or plan and carry out",
+		Long: "Carry out a saved plan, or plan and carry out.\n\n" +
+			"A saved plan (hafile plan -out) is carried out only while it fits what runs. At a terminal the\n" +
+			"plan is shown and you are asked; elsewhere the plan file, or -auto-approve, is the word for it.",
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return c.apply(cmd.Context(), target(args), &o)
+		},
+	}
+	o.register(cmd.Flags())
+	c.socketFlag(cmd.Flags())
+	cmd.Flags().BoolVar(&o.auto, "auto-approve", false, "do not ask")
+	cmd.Flags().BoolVar(&o.noWait, "no-wait", false, "do not wait until the roles have settled")
+	cmd.Flags().BoolVar(&o.dryRun, "dry-run", false, "do everything up to the first change")
+	cmd.Flags().BoolVar(&o.adopt, "adopt", false, "take over addresses that somebody else has installed")
+	cmd.Flags().DurationVar(&o.wait, "wait", 60*time.Second, "how long to wait until the roles have settled")
+	cmd.Flags().StringArrayVar(&o.allow, "allow", nil, "let one refused thing through: release:ADDRESS")
+	cmd.Flags().StringVar(&o.digest, "check-digest", "", "refuse unless the plan's digest begins with `DIGEST`")
+	return cmd
+}
+
+func (c *cli) apply(ctx context.Context, what string, o *applyOptions) error {
+	v := c.view()
+	doc, facts, saved, err := c.planToApply(ctx, v, what, o)
+	if err != nil {
+		return err
+	}
+	if want := strings.TrimPrefix(o.digest, "sha256:"); !strings.HasPrefix(strings.TrimPrefix(doc.Digest, "sha256:"), want) {
+		return fmt.Errorf("the plan's digest is %s and does not begin with %s: look at what was approved", doc.Digest, o.digest)
+	}
+	if len(doc.Changes) == 0 && doc.Reached() && doc.Base.Digest != planfile.NoBase {
+		v.nothingToDo(doc, o.asJSON)
+		return nil
+	}
+	if err := o.approve(v, doc, facts, saved); err != nil {
+		return err
+	}
+	client := control.NewClient(c.socket)
+	defer client.Close()
+	result, err := client.Apply(ctx, o.request(doc, v.interactive() && !o.auto), doc.Base.Digest, o.dryRun, v.applying(doc, o.asJSON))
+	if err != nil {
+		return err
+	}
+	if result.Exit != exitOK {
+		return exit(result.Exit)
+	}
+	return nil
+}
+
+// planToApply reads a saved plan or makes one now.
+func (c *cli) planToApply(ctx context.Context, v *view, what string, o *applyOptions) (doc *planfile.Document, facts render.Facts, saved bool, err error) {
+	if isPlanFile(what) {
+		doc, err = c.readPlan(what)
+		return doc, render.Facts{Host: "as saved"}, true, err
+	}
+	doc, facts, err = c.makePlan(ctx, v, what, &o.planOptions, planfile.Lifetime)
+	if err == nil && !doc.Reached() {
+		client := control.NewClient(c.socket)
+		defer client.Close()
+		_, err = client.Status(ctx) // says who does not answer
+	}
+	return doc, facts, false, err
+}
+
+// isPlanFile tells a plan from a configuration: configurations are directories and end
+// in .hcl or .json, and a plan comes on standard input.
+func isPlanFile(name string) bool {
+	if name == "-" {
+		return true
+	}
+	info, err := os.Stat(name)
+	if err != nil || info.IsDir() {
+		return false
+	}
+	return !strings.HasSuffix(name, ".hcl") && !strings.HasSuffix(name, ".ha.json")
+}
+
+// approve shows the plan to a person and asks, or takes the plan file or -auto-approve
+// for an answer.
+func (o *applyOptions) approve(v *view, doc *planfile.Document, facts render.Facts, saved bool) error {
+	if !o.asJSON && !o.auto {
+		if err := v.planOrJSON(doc, false, mode(saved && !v.interactive(), false), facts, ""); err != nil {
+			return err
+		}
+	}
+	switch {
+	case o.auto || o.dryRun:
+		return nil
+	case v.interactive():
+		yes, err := v.ask(fmt.Sprintf("Apply this to %s?", doc.Node))
+		if err == nil && !yes {
+			err = errors.New("not applied: the answer was not yes")
+		}
+		return err
+	case saved:
+		return nil
+	}
+	return errors.New("nobody can be asked here: save a plan (hafile plan -out FILE) and apply that, or use -auto-approve")
+}
+
+// request is what the daemon gets. Where nobody has looked at the plan, nothing worse
+// than "gains" goes through unless it was asked for.
+func (o *applyOptions) request(doc *planfile.Document, seen bool) control.ApplyRequest {
+	limit := diff.Class(o.maxImpact)
+	if limit == "" {
+		if limit = diff.Gains; seen {
+			limit = diff.Drops
+		}
+	}
+	r := control.ApplyRequest{Plan: doc, MaxImpact: limit, Allow: o.allow, Adopt: o.adopt, By: whoAmI()}
+	if !o.noWait {
+		r.WaitMs = o.wait.Milliseconds()
+	}
+	return r
+}
+
+// whoAmI is the person behind sudo, if there is one.
+func whoAmI() string {
+	if name := os.Getenv("SUDO_USER"); name != "" {
+		return name
+	}
+	if u, err := user.Current(); err == nil {
+		return u.Username
+	}
+	return ""
+}

@@ -1,0 +1,27 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"hafile/lang/diag"
+)
+
+func (c *cli) explainCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "explain CODE",
+		Short: "Say what a code such as HA1202 means, with an example and the cure",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			code := strings.ToUpper(args[0])
+			e, known := diag.Explain(code)
+			if !known {
+				return fmt.Errorf("there is no code %q: codes look like HA1202 and stand before a message", args[0])
+			}
+			c.view().explain(e)
+			return nil
+		},
+	}
+}

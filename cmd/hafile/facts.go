@@ -1,0 +1,66 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"hafile/lang/plan"
+	"hafile/lang/render"
+	"hafile/runtime/control"
+	"hafile/runtime/host"
+)
+
+// hostFacts are findings about this machine and its peers, to stand beside what the plan
+// says. They are for the plan's own machine only: status is that of its daemon, or nil.
+func hostFacts(p *plan.Plan, status *control.Status) render.Facts {
+	f := render.Facts{Host: "host name " + host.Name(), Programs: map[string]string{}, Interfaces: map[string]string{}}
+	if status == nil && !isHere(p) {
+		return f
+	}
+	for _, c := range p.Desired.Checks {
+		if c.Script != nil {
+			f.Programs[c.Script.Command[0]] = host.LookAt(c.Script.Command[0], c.Script.User).String()
+		}
+	}
+	for _, n := range p.Desired.Notifies {
+		if n.Exec != nil {
+			f.Programs[n.Exec.Command[0]] = host.LookAt(n.Exec.Command[0], n.Exec.User).String()
+		}
+	}
+	for i := range p.Desired.Instances {
+		in := &p.Desired.Instances[i]
+		f.Interfaces[in.Interface] = host.DescribeLink(host.Interface(in.Interface))
+	}
+	if status != nil {
+		f.Peers = unheard(status)
+	}
+	return f
+}
+
+// isHere reports whether a plan is for the machine that this is, by its addresses.
+func isHere(p *plan.Plan) bool {
+	local := host.Addresses()
+	return slices.ContainsFunc(p.Desired.Instances, func(in plan.Instance) bool {
+		return slices.ContainsFunc(in.Members, func(m plan.Member) bool {
+			return m.Node == p.Node && slices.Contains(local, m.Address)
+		})
+	})
+}
+
+// unheard names the members that have never been heard; a backup is silent, so that this
+// says nothing while we are active.
+func unheard(s *control.Status) string {
+	var names []string
+	for _, in := range s.Instances {
+		for _, peer := range in.Peers {
+			if in.Role != "active" && !peer.Heard && peer.Node != "" && !slices.Contains(names, peer.Node) {
+				names = append(names, peer.Node)
+			}
+		}
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("Not heard yet: %s.", strings.Join(names, ", "))
+}

@@ -1,0 +1,178 @@
+package main
+
+import (
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"hafile/lang/diff"
+	"hafile/runtime/lab"
+	"hafile/runtime/lab/netns"
+)
+
+// group is two machines, a and b, that share one VIP, for the end-to-end tests: each
+// runs hafile or keepalived.
+type group struct {
+	version  int // 2 with a password, or 3
+	interval time.Duration
+	a, b     member
+	plain    bool // no script
+}
+
+type member struct {
+	priority   int
+	keepalived bool
+}
+
+var (
+	groupVIP  = netip.MustParseAddr("10.77.0.100")
+	groupAddr = map[string]netip.Addr{"a": netip.MustParseAddr("10.77.0.1"), "b": netip.MustParseAddr("10.77.0.2")}
+)
+
+func (g group) member(name string) member {
+	if name == "a" {
+		return g.a
+	}
+	return g.b
+}
+
+// down is the longest that a backup of this priority hears nothing before it takes over.
+func (g group) down(priority int) time.Duration { return 3*g.interval + g.skew(priority) }
+
+func (g group) skew(priority int) time.Duration {
+	unit := g.interval
+	if g.version == 2 {
+		unit = time.Second
+	}
+	return time.Duration(256-priority) * unit / 256
+}
+
+// scriptWeight is far below what separates the members: a dead web server moves the VIP.
+const scriptWeight = -60
+
+func (g group) hcl() string {
+	var b strings.Builder
+	for _, name := range []string{"a", "b"} {
+		fmt.Fprintf(&b, "node %q {\n  address = %q\n}\n\n", name, groupAddr[name])
+	}
+	if !g.plain {
+		fmt.Fprintf(&b, "script \"web\" {\n  command = [\"/etc/ha/check.sh\"]\n  interval = \"200ms\"\n  timeout = \"1s\"\n  fall = 2\n  rise = 2\n  weight = %d\n}\n\n", scriptWeight)
+	}
+	fmt.Fprintf(&b, "instance \"web\" {\n  interface = \"eth0\"\n  router_id = 51\n  version = %d\n  advert_int = %q\n", g.version, g.interval)
+	if g.version == 2 {
+		b.WriteString("  auth {\n    type = \"pass\"\n    password = credential(\"vrrp\")\n  }\n")
+	}
+	for _, name := range []string{"a", "b"} {
+		fmt.Fprintf(&b, "  member %q {\n    priority = %d\n  }\n", name, g.member(name).priority)
+	}
+	fmt.Fprintf(&b, "  vip {\n    address = %q\n  }\n", groupVIP)
+	if !g.plain {
+		b.WriteString("  track {\n    script = script.web\n  }\n")
+	}
+	b.WriteString("}\n")
+	return b.String()
+}
+
+// keepalivedConf is the same group as keepalived reads it.
+func (g group) keepalivedConf(name string) string {
+	auth, track, script := "", "", ""
+	if g.version == 2 {
+		auth = "  authentication {\n    auth_type PASS\n    auth_pass s3cr3t\n  }\n"
+	}
+	if !g.plain {
+		script = fmt.Sprintf("vrrp_script web {\n  script \"/etc/ha/check.sh\"\n  interval 1\n  fall 2\n  rise 2\n  weight %d\n}\n", scriptWeight)
+		track = "  track_script {\n    web\n  }\n"
+	}
+	return fmt.Sprintf(`global_defs {
+  enable_script_security
+  script_user nobody
+}
+%[1]svrrp_instance web {
+  state BACKUP
+  interface eth0
+  version %[2]d
+  virtual_router_id 51
+  priority %[3]d
+  advert_int %[4]g
+%[5]s  virtual_ipaddress {
+    %[6]s
+  }
+%[7]s}
+`, script, g.version, g.member(name).priority, g.interval.Seconds(), auth, groupVIP, track)
+}
+
+// files writes what the machines need into a directory.
+func (g group) files(t testing.TB) string {
+	t.Helper()
+	dir := t.TempDir()
+	write := func(name, body string, mode os.FileMode) {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(body), mode); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("group.ha.hcl", g.hcl(), 0o644)
+	write("etc/ha/check.sh", "#!/bin/bash\nexec 3<>/dev/tcp/127.0.0.1/80\n", 0o755)
+	write("etc/hafile/credentials/vrrp", "s3cr3t", 0o600)
+	return dir
+}
+
+// up brings the group up and waits until it has settled.
+func (g group) up(t testing.TB) *lab.Lab {
+	t.Helper()
+	l := g.boot(t)
+	if err := l.Settle(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+// boot brings the machines and their daemons up; nothing is applied.
+func (g group) boot(t testing.TB) *lab.Lab {
+	t.Helper()
+	netns.Skip(t)
+	dir := g.files(t)
+	o := lab.Options{
+		VIPs: []netip.Addr{groupVIP}, Outside: netip.MustParsePrefix("10.77.0.50/24"), Self: hafile(t), Web: "builtin", Dir: dir, Base: dir,
+		Command: func(node, dir, socket string) []string {
+			return []string{"apply", "-auto-approve", "-max-impact=drops", "-no-wait", "-node=" + node, "-socket=" + socket, dir}
+		},
+		Budgets: func(string) []diff.Budget { return nil },
+		Tell: func(m lab.Moment) {
+			if m.Tone != lab.ToneLive {
+				t.Logf("%8.3f %-5s %s", m.At.Seconds(), m.Node, m.Text)
+			}
+		},
+	}
+	for _, name := range []string{"a", "b"} {
+		n := lab.Node{Name: name, Interfaces: []string{"eth0"}, Addresses: []netip.Prefix{netip.PrefixFrom(groupAddr[name], 24)}, Etc: filepath.Join(dir, "etc")}
+		if g.member(name).keepalived {
+			n.Keepalived = g.keepalivedConf(name)
+		}
+		o.Nodes = append(o.Nodes, n)
+	}
+	l, err := lab.Up(t.Context(), o)
+	if l != nil {
+		t.Cleanup(func() {
+			if t.Failed() {
+				for _, name := range []string{"a", "b"} {
+					t.Logf("log of %s:\n%s", name, l.Log(name))
+				}
+			}
+			if err := l.Close(); err != nil {
+				t.Errorf("close: %v", err)
+			}
+		})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}

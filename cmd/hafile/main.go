@@ -1,0 +1,122 @@
+// Command hafile is high availability as code: it compiles HCL files into a plan for each
+// machine, shows what the plan does to every virtual IP, and hands it to the daemon that
+// speaks VRRP. This package parses options, calls, and leaves the printing to view.go; it
+// decides nothing.
+package main
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// version of this release.
+const version = "0.1.0"
+
+// The exit codes, never renumbered; docs/exit-codes.md explains each.
+const (
+	exitOK          = 0
+	exitError       = 1 // usage, configuration, input or output
+	exitChanges     = 2 // plan -detailed-exitcode: changes planned
+	exitDiffers     = 3 // fmt -check, convert -strict, validate -strict
+	exitRefused     = 4 // impact, guard, policy
+	exitStale       = 5 // the plan does not fit the running state any more
+	exitUnreachable = 6 // no daemon, or another node's plan
+	exitUnsettled   = 7 // applied but not converged in time, or rolled back
+	exitPromise     = 9 // lab, test: a promise or an assertion failed
+)
+
+// exit ends a command with a code other than 0 after everything has been said.
+type exit int
+
+func (e exit) Error() string { return "exit" }
+
+func main() {
+	// The second signal ends the process at once; children and namespaces go with it.
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	context.AfterFunc(ctx, stop)
+	os.Exit(run(ctx, os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr}))
+}
+
+// run is one invocation: arguments in, exit code out.
+func run(ctx context.Context, args []string, std streams) int {
+	c := &cli{std: std}
+	root := c.root()
+	root.SetArgs(longOptions(root, args))
+	root.SetIn(std.in)
+	root.SetOut(std.out)
+	root.SetErr(std.err)
+	err := root.ExecuteContext(ctx)
+	var code exit
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.As(err, &code):
+		return int(code)
+	}
+	return c.view().failure(err)
+}
+
+// cli is what every command shares.
+type cli struct {
+	std    streams
+	color  string
+	plain  bool
+	chdir  string
+	socket string
+}
+
+func (c *cli) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:           "hafile",
+		Short:         "High availability as code: virtual IPs over VRRP from one set of HCL files",
+		Version:       version,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		PersistentPreRunE: func(*cobra.Command, []string) error {
+			if c.chdir == "" {
+				return nil
+			}
+			return os.Chdir(c.chdir)
+		},
+	}
+	flags := root.PersistentFlags()
+	flags.StringVar(&c.chdir, "chdir", "", "work in `DIR`")
+	flags.StringVar(&c.color, "color", "auto", "colours: auto, always or never")
+	flags.BoolVar(&c.plain, "no-color", false, "the same as -color=never")
+	root.AddCommand(
+		c.validateCommand(), c.fmtCommand(), c.planCommand(), c.showCommand(), c.applyCommand(),
+		c.statusCommand(), c.convertCommand(), c.explainCommand(), c.runCommand(), c.labCommand(),
+	)
+	root.AddCommand(labHidden()...)
+	return root
+}
+
+// longOptions lets options be written with one dash, as Terraform's are: -json becomes
+// --json where some command has such an option. What follows "--" is left alone.
+func longOptions(root *cobra.Command, args []string) []string {
+	known := map[string]bool{"help": true, "version": true}
+	collect := func(f *pflag.Flag) { known[f.Name] = true }
+	root.PersistentFlags().VisitAll(collect)
+	for _, sub := range root.Commands() {
+		sub.Flags().VisitAll(collect)
+	}
+	out := make([]string, 0, len(args))
+	for i, arg := range args {
+		if arg == "--" {
+			return append(out, args[i:]...)
+		}
+		name, _, _ := strings.Cut(strings.TrimPrefix(arg, "-"), "=")
+		if strings.HasPrefix(arg, "-") && known[name] {
+			arg = "-" + arg
+		}
+		out = append(out, arg)
+	}
+	return out
+}

@@ -1,0 +1,120 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"hafile/lang/convert/keepalived"
+	"hafile/lang/diag"
+	"hafile/lang/planfile"
+	"hafile/lang/render"
+	"hafile/runtime/control"
+)
+
+// mode is how much of a plan is shown.
+func mode(summary, full bool) render.Mode {
+	switch {
+	case summary:
+		return render.Summary
+	case full:
+		return render.Full
+	}
+	return render.Default
+}
+
+// plan draws a plan document. Closing is what follows its last line.
+func (v *view) plan(doc *planfile.Document, m render.Mode, facts render.Facts, closing string) error {
+	v.clearLive()
+	return render.Text(v.out, doc, render.Options{
+		Color: v.color, Width: v.width, Mode: m, Facts: facts, Location: time.Local, Closing: closing,
+	})
+}
+
+// saved is what follows a plan that was written to a file.
+func saved(name string, doc *planfile.Document) string {
+	until := ""
+	if !doc.Expires.IsZero() {
+		until = ", good until " + doc.Expires.Local().Format("15:04")
+	}
+	return fmt.Sprintf("Saved to %s (digest %s%s).\n  hafile apply %s", name, planfile.Short(doc.Digest), until, name)
+}
+
+func (v *view) nothingToDo(doc *planfile.Document, asJSON bool) {
+	if asJSON {
+		_ = v.document(control.Event{Type: "result", Time: time.Now(), Result: &control.Result{
+			Message: "nothing to do", Serial: doc.Base.Serial, Digest: doc.Digest,
+		}})
+		return
+	}
+	v.line("Nothing to do: plan %d is running already.", doc.Base.Serial)
+}
+
+// applying draws the steps of an apply as they end.
+func (v *view) applying(doc *planfile.Document, asJSON bool) func(control.Event) {
+	if asJSON {
+		return func(ev control.Event) { _ = v.documentLine(ev) }
+	}
+	v.line("Applying plan %s to %s (%s, worst impact: %s)", planfile.Short(doc.Digest), doc.Node, plural(len(doc.Changes), "change"), doc.Summary.Worst)
+	return func(ev control.Event) {
+		switch {
+		case ev.Step != nil:
+			v.step(ev.Step)
+		case ev.Result != nil:
+			v.result(ev.Result)
+		case ev.Message != "":
+			v.line("  %s", ev.Message)
+		}
+	}
+}
+
+func (v *view) step(s *control.Step) {
+	verdict := v.paint(green, "ok")
+	if !s.OK {
+		verdict = v.paint(red, "failed")
+	}
+	v.line("  %-9s %-60s %s  %s", s.Phase, s.What, verdict, took(s.TookMs))
+	if s.Problem != "" {
+		v.line("            %s", s.Problem)
+	}
+}
+
+func took(ms float64) string {
+	if ms < 1000 {
+		return fmt.Sprintf("%3.0f ms", ms)
+	}
+	return fmt.Sprintf("%.1f s", ms/1000)
+}
+
+func (v *view) result(r *control.Result) {
+	word := v.paint(green, "Done.")
+	if r.Exit != exitOK {
+		word = v.paint(red, "Not done.")
+	}
+	v.line("%s %s", word, r.Message)
+}
+
+// explain draws what a code means.
+func (v *view) explain(e diag.Entry) {
+	v.line("%s  %s", v.paint(bold, e.Code), e.Title)
+	for _, part := range []struct{ head, text string }{{"Cause", e.Cause}, {"Example", e.Example}, {"Cure", e.Cure}} {
+		v.line("")
+		v.line("%s", v.paint(bold, part.head))
+		for l := range strings.Lines(strings.TrimRight(part.text, "\n") + "\n") {
+			v.printf("  %s", l)
+		}
+	}
+}
+
+// conversion draws the report: on standard error where the result went to standard
+// output.
+func (v *view) conversion(res *keepalived.Result, o *convertOptions) error {
+	if o.asJSON {
+		return res.Report.WriteJSON(v.out)
+	}
+	out := v.out
+	if o.out == "" {
+		out = v.err
+	}
+	return res.Report.WriteText(out)
+}
