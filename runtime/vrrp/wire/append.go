@@ -1,98 +1,78 @@
 package wire
 
-import (
-	"encoding/binary"
-	"fmt"
-	"time"
-)
-
-// classSelector6 marks control traffic, as keepalived does.
-const classSelector6 = 0xc0
-
 // Append adds a whole IPv4 packet to b and allocates only if b has no room. A zero
-// destination is the group; the TTL is always 255. It panics where Check fails.
+// destination is the group, a zero TTL is 255, and multicast has no other. An advert
+// with AH needs an ID that is not zero: the kernel replaces a zero, and the header would
+// no longer verify. It panics where Check fails.
 func Append(b []byte, h Header, a *Advert) []byte {
+	check(&h, a, false)
+	start := len(b)
+	total := ipv4Len + messageLen(a.Version, false, len(a.Addresses))
+	protocol := uint8(Protocol)
+	if a.Auth == AuthAH {
+		if h.ID == 0 {
+			panic("wire: AH with an identification of 0")
+		}
+		protocol = protocolAH
+		total += ahLen
+	}
+	if a.Signed() {
+		total += trailerLen
+	}
+	b = appendIPv4(b, &h, total, protocol)
+	seal(b[start:], 10, 0)
+	if a.Auth == AuthAH {
+		b = appendAH(b, &h, a.AH.Sequence)
+	}
+	b = appendMessage(b, &h, a)
+	if a.Auth == AuthAH {
+		a.AH.Key.sealAH(b[start:])
+	}
+	return b
+}
+
+// AppendMessage adds what a raw IPv6 socket is given: all that follows the IP header,
+// with its checksum. The header's source is what the packet will have; the rest is as
+// with Append. It panics where Check fails.
+func AppendMessage(b []byte, h Header, a *Advert) []byte {
+	check(&h, a, true)
+	return appendMessage(b, &h, a)
+}
+
+// check completes the header and panics where it does not fit the advert.
+func check(h *Header, a *Advert, over6 bool) {
 	if err := a.Check(); err != nil {
 		panic("wire: " + err.Error())
 	}
 	if !h.Destination.IsValid() {
-		h.Destination = group
+		h.Destination = group4
+		if over6 {
+			h.Destination = group6
+		}
 	}
-	start := len(b)
-	b = appendHeader(b, &h, ipv4Len+messageLen(a.Version, len(a.Addresses)))
+	if a.Over6() != over6 || h.Source.Is4() == over6 || h.Destination.Is4() == over6 {
+		panic("wire: " + a.String() + " from " + h.Source.String() + " to " + h.Destination.String())
+	}
+	if h.TTL == 0 || h.Destination.IsMulticast() {
+		h.TTL = TTL
+	}
+}
+
+func appendMessage(b []byte, h *Header, a *Advert) []byte {
 	body := len(b)
-	b = appendMessage(b, a)
-	seal(b[start:body], 10, 0)
+	b = encode(b, a)
+	summed := len(b)
+	if a.Signed() {
+		b = appendTrailer(b, body, h, a)
+	}
 	acc := uint32(0)
-	if a.Version == 3 && a.Checksum == PseudoHeader {
-		acc = pseudo(&h, len(b)-body)
-	}
-	seal(b[body:], 6, acc)
-	return b
-}
-
-// seal writes the checksum at offset at, over everything, on top of acc.
-func seal(b []byte, at int, acc uint32) {
-	binary.BigEndian.PutUint16(b[at:], ^fold(sum(b, acc)))
-}
-
-func appendHeader(b []byte, h *Header, total int) []byte {
-	src, dst := h.Source.As4(), h.Destination.As4()
-	b = append(b, 4<<4|ipv4Len/4, classSelector6)
-	b = binary.BigEndian.AppendUint16(b, uint16(total))
-	b = binary.BigEndian.AppendUint16(b, h.ID)
-	b = append(b, 0, 0, TTL, Protocol, 0, 0)
-	b = append(b, src[:]...)
-	return append(b, dst[:]...)
-}
-
-func appendMessage(b []byte, a *Advert) []byte {
-	b = append(b, a.Version<<4|advertType, a.VRID, a.Priority, uint8(len(a.Addresses)))
-	if a.Version == 2 {
-		b = append(b, uint8(a.Auth), uint8(a.Interval/time.Second))
-	} else {
-		b = binary.BigEndian.AppendUint16(b, uint16(a.Interval/centisecond))
-	}
-	b = append(b, 0, 0)
-	for _, addr := range a.Addresses {
-		raw := addr.As4()
-		b = append(b, raw[:]...)
-	}
-	if a.Version == 2 {
-		secret := a.Password
-		if a.Auth != AuthPass {
-			secret = Password{}
-		}
-		b = append(b, secret[:]...)
-	}
-	return b
-}
-
-// Check says what keeps an advert from being sent. The plan's bounds are narrower, so
-// that an error here is a mistake in code.
-func (a *Advert) Check() error {
-	unit, limit := centisecond, 4095*centisecond
-	if a.Version == 2 {
-		unit, limit = time.Second, 255*time.Second
-	}
 	switch {
-	case a.Version != 2 && a.Version != 3:
-		return fmt.Errorf("version %d", a.Version)
-	case a.VRID == 0:
-		return fmt.Errorf("virtual router id 0")
-	case len(a.Addresses) == 0 || len(a.Addresses) > 255:
-		return fmt.Errorf("%d addresses", len(a.Addresses))
-	case a.Interval < unit || a.Interval > limit || a.Interval%unit != 0:
-		return fmt.Errorf("interval %s in version %d", a.Interval, a.Version)
-	case a.Auth != AuthNone && (a.Version != 2 || a.Auth != AuthPass):
-		return fmt.Errorf("authentication %s in version %d", a.Auth, a.Version)
-	case a.Checksum >= ChecksumForms:
-		return fmt.Errorf("checksum form %d", a.Checksum)
+	case a.Over6():
+		summed = len(b)
+		acc = pseudo(h, summed-body)
+	case a.Version == 3:
+		acc = a.Checksum.before(h, summed-body)
 	}
-	for _, addr := range a.Addresses {
-		if !addr.Is4() {
-			return fmt.Errorf("address %s in an IPv4 advert", addr)
-		}
-	}
-	return nil
+	seal(b[body:summed], 6, acc)
+	return b
 }

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"crypto/subtle"
 	"fmt"
 	"io"
 )
@@ -16,10 +17,17 @@ func NewPassword(secret string) Password {
 	return p
 }
 
+// Equal compares in constant time.
+func (p Password) Equal(other Password) bool {
+	return subtle.ConstantTimeCompare(p[:], other[:]) == 1
+}
+
 const hidden = "(hidden)"
 
+func hide(w io.Writer) { _, _ = io.WriteString(w, hidden) }
+
 // Format writes a placeholder whatever the verb.
-func (Password) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, hidden) }
+func (Password) Format(s fmt.State, _ rune) { hide(s) }
 
 // MarshalText writes a placeholder; encoding/json and log/slog ask it.
 func (Password) MarshalText() ([]byte, error) { return []byte(hidden), nil }
