@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -62,7 +63,7 @@ func (c *cli) convert(args []string, o *convertOptions) error {
 	res, ds := keepalived.Convert(files, o.Options)
 	sources := map[string][]byte{res.Report.Out: res.HCL}
 	for _, f := range files {
-		sources[f.Name] = f.Src
+		sources[f.Name] = keepalived.MaskSecrets(f.Src)
 	}
 	if err := v.diagnostics(ds, sources); err != nil {
 		return err
@@ -131,7 +132,7 @@ func (c *cli) readInput(name string) ([]byte, error) {
 }
 
 // write puts the result and its secrets where they belong, after it has made sure that
-// nothing is overwritten.
+// nothing that says something else is overwritten.
 func (o *convertOptions) write(v *view, res *keepalived.Result) error {
 	if o.out == "" {
 		if !o.asJSON {
@@ -139,35 +140,41 @@ func (o *convertOptions) write(v *view, res *keepalived.Result) error {
 		}
 		return nil
 	}
-	secrets := o.secretFiles(res.Secrets)
-	names := []string{o.out}
-	for name := range secrets {
-		names = append(names, name)
-	}
-	for _, name := range names {
-		if _, err := os.Lstat(name); err == nil && !o.force {
+	files := o.secretFiles(res.Secrets)
+	files[o.out] = output{res.HCL, 0o644}
+	for name, f := range files {
+		present, err := os.ReadFile(name)
+		switch {
+		case err == nil && (o.force || bytes.Equal(present, f.body)), errors.Is(err, os.ErrNotExist):
+		case err == nil:
 			return fmt.Errorf("%s exists already: use -force to overwrite it, or another -out", name)
-		} else if err != nil && !errors.Is(err, os.ErrNotExist) {
+		default:
 			return err
 		}
 	}
-	for name, value := range secrets {
+	for name, f := range files {
 		if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
 			return err
 		}
-		if err := writeFile(name, value, 0o600); err != nil {
+		if err := writeFile(name, f.body, f.mode); err != nil {
 			return err
 		}
 	}
-	return writeFile(o.out, res.HCL, 0o644)
+	return nil
+}
+
+// output is a file to write.
+type output struct {
+	body []byte
+	mode os.FileMode
 }
 
 // secretFiles are the secrets by the file that each goes to: credentials/NAME beside
 // the result, credentials/NODE/NAME where only one node needs it.
-func (o *convertOptions) secretFiles(secrets []keepalived.Secret) map[string][]byte {
-	files := map[string][]byte{}
+func (o *convertOptions) secretFiles(secrets []keepalived.Secret) map[string]output {
+	files := map[string]output{}
 	for _, s := range secrets {
-		files[filepath.Join(filepath.Dir(o.out), "credentials", s.Node, s.Name)] = s.Value
+		files[filepath.Join(filepath.Dir(o.out), "credentials", s.Node, s.Name)] = output{s.Value, 0o600}
 	}
 	return files
 }

@@ -3,44 +3,44 @@
 
 run "faults" {
   simulate {
-    at   = "3s"
+    at   = "2s"
     fail = script.chk_nginx
     on   = node.nginx01
   }
   simulate {
-    at      = "14s"
+    at      = "12s"
     recover = script.chk_nginx
     on      = node.nginx01
   }
 
   simulate {
-    at   = "27s"
+    at   = "24s"
     stop = node.nginx01
   }
   simulate {
-    at    = "31s"
+    at    = "26s"
     start = node.nginx01
   }
 
   simulate {
-    at   = "41s"
+    at   = "34s"
     kill = node.nginx01
   }
   simulate {
-    at    = "50s"
+    at    = "42s"
     start = node.nginx01
   }
 
   simulate {
-    at  = "60s"
+    at  = "51s"
     cut = node.nginx01
   }
   simulate {
-    at   = "69s"
+    at   = "59s"
     heal = node.nginx01
   }
 
-  until = "80s"
+  until = "69s"
 
   assert {
     condition     = run.owner["172.29.88.222/32"] == "nginx01"

@@ -64,13 +64,9 @@ instance "VI_1" {
 }
 
 instance "VI_2" {
-  interface  = "eth0"
-  router_id  = 52
-  version    = 2
-  advert_int = "2s"
-
-  member "nginx01" { priority = 101 }
-  member "nginx02" { priority = 100 }
+  interface = "eth0"
+  router_id = 52
+  members   = [node.nginx01, node.nginx02] # in order of preference
 
   vip { address = "172.29.88.230" }
 }
