@@ -7,6 +7,11 @@ package vrrp
 func (r *Router) Reconfigure(now Instant, spec Spec) {
 	before := r.spec
 	r.spec = spec
+	// A member that is raised takes over by itself when it has this plan. An offer before
+	// that would wake those who have not, and be taken back from them.
+	if spec.Rival > before.Rival {
+		r.outdone = r.outranked()
+	}
 	r.startAt = closer(r.startAt, now.Add(spec.StartDelay))
 	r.preemptAt = closer(r.preemptAt, now.Add(spec.PreemptDelay))
 	if spec.Interval == before.Interval && spec.DownAdverts == before.DownAdverts {
