@@ -5,11 +5,9 @@ package rawsock
 import (
 	"net"
 	"syscall"
-
-	"hafile/runtime/vrrp/wire"
 )
 
-// descriptor is a socket as package ipv4 wants to see one. It asks an IPConn for
+// descriptor is a socket as packages ipv4 and ipv6 want to see one. It asks an IPConn for
 // SyscallConn, and for LocalAddr to name it in an error; the methods of the embedded nil
 // are never called.
 type descriptor struct {
@@ -34,6 +32,3 @@ type direct uintptr
 func (d direct) Control(f func(fd uintptr)) error    { f(uintptr(d)); return nil }
 func (d direct) Read(f func(fd uintptr) bool) error  { f(uintptr(d)); return nil }
 func (d direct) Write(f func(fd uintptr) bool) error { f(uintptr(d)); return nil }
-
-// group is where adverts go, for package ipv4.
-var group = &net.IPAddr{IP: wire.Group().AsSlice()}

@@ -50,7 +50,7 @@ func (p *Pair) Counters() Counters {
 	t := &p.tally
 	c := Counters{
 		Received: t.received.Load(), Sent: t.sent.Load(),
-		SendErrors: t.sendErrors.Load(), ReceiveErrors: t.receiveErrors.Load(), Overflows: overflows(p.rx),
+		SendErrors: t.sendErrors.Load(), ReceiveErrors: t.receiveErrors.Load(), Overflows: overflows(p.ear.fd),
 	}
 	for i := range c.Dropped {
 		c.Dropped[i] = t.dropped[i].Load()

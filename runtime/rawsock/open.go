@@ -4,6 +4,7 @@ package rawsock
 
 import (
 	"fmt"
+	"net/netip"
 	"os"
 
 	"golang.org/x/net/bpf"
@@ -17,9 +18,11 @@ const (
 	// receiveBuffer holds some thousand adverts: about a second of a flood.
 	receiveBuffer = 4 << 20
 	// sendBuffer is one batch of the longest adverts.
-	sendBuffer = 256 << 10
+	sendBuffer = 512 << 10
 	// control is the kernel's band for traffic that keeps the network up (TC_PRIO_CONTROL).
 	control = 7
+	// classSelector6 marks it on the wire; IPv4 has it in its header.
+	classSelector6 = 0xc0
 )
 
 // option is one step of making a socket.
@@ -34,48 +37,118 @@ func integer(what string, level, name, value int) option {
 
 // receiver opens the socket that receives. It is deaf until its filter is attached: a raw
 // socket hears every interface from the moment it exists.
-func receiver(c Config) (int, error) {
-	return build(wire.Protocol,
-		option{"attach the filter", func(fd int) error { return attach(fd, deaf()) }},
-		option{"drain", drain},
-		bind(c),
-		option{"bind to the group", func(fd int) error {
-			return unix.Bind(fd, &unix.SockaddrInet4{Addr: wire.Group().As4()})
-		}},
-		// The membership is by index: by address it would follow the address elsewhere.
-		option{"join the group", func(fd int) error {
-			return unix.SetsockoptIPMreqn(fd, unix.IPPROTO_IP, unix.IP_ADD_MEMBERSHIP,
-				&unix.IPMreqn{Multiaddr: wire.Group().As4(), Ifindex: int32(c.Index)})
-		}},
-		// What other sockets of this host have joined is not ours.
-		integer("IP_MULTICAST_ALL", unix.IPPROTO_IP, unix.IP_MULTICAST_ALL, 0),
-		integer("SO_RCVBUFFORCE", unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, receiveBuffer),
-	)
+func receiver(c *Config) (int, error) {
+	steps := []option{
+		{"attach the filter", func(fd int) error { return attach(fd, deaf()) }},
+		{"drain", drain},
+		bindDevice(c),
+	}
+	switch {
+	case c.Transport == wire.Unicast:
+		steps = append(steps, freebind(c), bind("bind to the source", c, c.Source))
+	case c.IPv6:
+		steps = append(steps,
+			bind("bind to the group", c, c.group()),
+			option{"join the group", func(fd int) error {
+				return unix.SetsockoptIPv6Mreq(fd, unix.IPPROTO_IPV6, unix.IPV6_JOIN_GROUP,
+					&unix.IPv6Mreq{Multiaddr: c.group().As16(), Interface: uint32(c.Index)})
+			}},
+			integer("IPV6_MULTICAST_ALL", unix.IPPROTO_IPV6, unix.IPV6_MULTICAST_ALL, 0))
+	default:
+		steps = append(steps,
+			bind("bind to the group", c, c.group()),
+			// The membership is by index: by address it would follow the address elsewhere.
+			option{"join the group", func(fd int) error {
+				return unix.SetsockoptIPMreqn(fd, unix.IPPROTO_IP, unix.IP_ADD_MEMBERSHIP,
+					&unix.IPMreqn{Multiaddr: c.group().As4(), Ifindex: int32(c.Index)})
+			}},
+			// What other sockets of this host have joined is not ours.
+			integer("IP_MULTICAST_ALL", unix.IPPROTO_IP, unix.IP_MULTICAST_ALL, 0))
+	}
+	if c.IPv6 {
+		steps = append(steps,
+			integer("IPV6_RECVHOPLIMIT", unix.IPPROTO_IPV6, unix.IPV6_RECVHOPLIMIT, 1),
+			integer("IPV6_RECVPKTINFO", unix.IPPROTO_IPV6, unix.IPV6_RECVPKTINFO, 1))
+	}
+	steps = append(steps, integer("SO_RCVBUFFORCE", unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, receiveBuffer))
+	return build(c, c.protocol(), steps...)
 }
 
-// sender opens the socket that sends: whole packets, whose source may be an address that
-// the interface does not have. It never receives, so that nothing queues up in it.
-func sender(c Config) (int, error) {
-	return build(unix.IPPROTO_RAW,
-		option{"attach the filter", func(fd int) error { return attach(fd, deaf()) }},
-		bind(c),
+// sender opens the socket that sends: whole packets over IPv4, messages over IPv6, whose
+// source may be an address that the interface does not have. It never receives, so that
+// nothing queues up in it.
+func sender(c *Config) (int, error) {
+	steps := []option{
+		{"attach the filter", func(fd int) error { return attach(fd, deaf()) }},
+		bindDevice(c),
+		integer("SO_PRIORITY", unix.SOL_SOCKET, unix.SO_PRIORITY, control),
+		integer("SO_SNDBUFFORCE", unix.SOL_SOCKET, unix.SO_SNDBUFFORCE, sendBuffer),
+	}
+	if c.IPv6 {
+		return build(c, wire.Protocol, append(steps,
+			freebind(c),
+			integer("IPV6_MULTICAST_IF", unix.IPPROTO_IPV6, unix.IPV6_MULTICAST_IF, c.Index),
+			integer("IPV6_MULTICAST_HOPS", unix.IPPROTO_IPV6, unix.IPV6_MULTICAST_HOPS, wire.TTL),
+			integer("IPV6_MULTICAST_LOOP", unix.IPPROTO_IPV6, unix.IPV6_MULTICAST_LOOP, 0),
+			integer("IPV6_UNICAST_HOPS", unix.IPPROTO_IPV6, unix.IPV6_UNICAST_HOPS, int(c.ttl())),
+			integer("IPV6_TCLASS", unix.IPPROTO_IPV6, unix.IPV6_TCLASS, classSelector6))...)
+	}
+	steps = append(steps,
 		integer("IP_HDRINCL", unix.IPPROTO_IP, unix.IP_HDRINCL, 1),
 		integer("IP_MULTICAST_LOOP", unix.IPPROTO_IP, unix.IP_MULTICAST_LOOP, 0),
 		option{"IP_MULTICAST_IF", func(fd int) error {
 			return unix.SetsockoptIPMreqn(fd, unix.IPPROTO_IP, unix.IP_MULTICAST_IF, &unix.IPMreqn{Ifindex: int32(c.Index)})
-		}},
-		integer("SO_PRIORITY", unix.SOL_SOCKET, unix.SO_PRIORITY, control),
-		integer("SO_SNDBUFFORCE", unix.SOL_SOCKET, unix.SO_SNDBUFFORCE, sendBuffer),
-	)
+		}})
+	if c.Transport == wire.Unicast {
+		// For the routing rules of this host: the source in the packet does not count there.
+		steps = append(steps, freebind(c), bind("bind to the source", c, c.Source))
+	}
+	return build(c, unix.IPPROTO_RAW, steps...)
 }
 
-func bind(c Config) option {
+func (c *Config) ttl() uint8 {
+	if c.TTL == 0 {
+		return wire.TTL
+	}
+	return c.TTL
+}
+
+func bindDevice(c *Config) option {
 	return option{"SO_BINDTODEVICE", func(fd int) error { return unix.BindToDevice(fd, c.Interface) }}
 }
 
+// freebind lets a socket have an address that is not there yet, or not any more.
+func freebind(c *Config) option {
+	if c.IPv6 {
+		return integer("IPV6_FREEBIND", unix.IPPROTO_IPV6, unix.IPV6_FREEBIND, 1)
+	}
+	return integer("IP_FREEBIND", unix.IPPROTO_IP, unix.IP_FREEBIND, 1)
+}
+
+func bind(what string, c *Config, to netip.Addr) option {
+	return option{what, func(fd int) error {
+		if c.IPv6 {
+			return unix.Bind(fd, &unix.SockaddrInet6{Addr: to.As16(), ZoneId: zone(c, to)})
+		}
+		return unix.Bind(fd, &unix.SockaddrInet4{Addr: to.As4()})
+	}}
+}
+
+// zone is the interface, for an address that means nothing without one.
+func zone(c *Config, a netip.Addr) uint32 {
+	if a.IsLinkLocalUnicast() || a.IsLinkLocalMulticast() {
+		return uint32(c.Index)
+	}
+	return 0
+}
+
 // build opens a raw socket and takes the steps in their order.
-func build(protocol int, steps ...option) (int, error) {
-	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_RAW|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, protocol)
+func build(c *Config, protocol int, steps ...option) (int, error) {
+	family := unix.AF_INET
+	if c.IPv6 {
+		family = unix.AF_INET6
+	}
+	fd, err := unix.Socket(family, unix.SOCK_RAW|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, protocol)
 	if err != nil {
 		return -1, os.NewSyscallError("socket", err)
 	}

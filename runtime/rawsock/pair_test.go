@@ -3,8 +3,10 @@
 package rawsock
 
 import (
+	"bytes"
 	"context"
 	"net/netip"
+	"os"
 	"testing"
 	"time"
 
@@ -25,8 +27,8 @@ func cable(t testing.TB) (a, b host) {
 	netns.Skip(t)
 	a.ns, b.ns = netns.NewT(t), netns.NewT(t)
 	err := netns.Cable(
-		a.ns, netns.Port{Name: "eth0", Addresses: []netip.Prefix{netip.MustParsePrefix("10.0.0.1/24")}},
-		b.ns, netns.Port{Name: "eth0", Addresses: []netip.Prefix{netip.MustParsePrefix("10.0.0.2/24")}})
+		a.ns, netns.Port{Name: "eth0", Addresses: prefixes("10.0.0.1/24", "fe80::1/64", "fd00::1/64")},
+		b.ns, netns.Port{Name: "eth0", Addresses: prefixes("10.0.0.2/24", "fe80::2/64", "fd00::2/64")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -35,7 +37,36 @@ func cable(t testing.TB) (a, b host) {
 			t.Fatal(err)
 		}
 	}
+	a.ready(t, "ff0200000000000000000001ff000001")
+	b.ready(t, "ff0200000000000000000001ff000002")
 	return a, b
+}
+
+// ready waits until neighbours can ask for a host's addresses: it has joined their group.
+// That is some time after its link is up, and before it the kernel drops what is sent.
+func (h host) ready(t testing.TB, group string) {
+	t.Helper()
+	for end := time.Now().Add(5 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
+		var joined []byte
+		err := h.ns.Do(func() (err error) {
+			joined, err = os.ReadFile("/proc/thread-self/net/igmp6")
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if bytes.Contains(joined, []byte(group)) {
+			return
+		}
+	}
+	t.Fatal("the cable is not ready")
+}
+
+func prefixes(all ...string) (out []netip.Prefix) {
+	for _, p := range all {
+		out = append(out, netip.MustParsePrefix(p))
+	}
+	return out
 }
 
 func (h host) config(ids ...uint8) Config {
@@ -44,9 +75,16 @@ func (h host) config(ids ...uint8) Config {
 
 func (h host) open(t testing.TB, ids ...uint8) *Pair {
 	t.Helper()
+	return h.openWith(t, h.config(ids...))
+}
+
+// openWith fills in the interface.
+func (h host) openWith(t testing.TB, c Config) *Pair {
+	t.Helper()
+	c.Interface, c.Index = "eth0", h.index
 	var p *Pair
 	err := h.ns.Do(func() (err error) {
-		p, err = Open(h.config(ids...))
+		p, err = Open(c)
 		return err
 	})
 	if err != nil {
@@ -65,12 +103,13 @@ func message(vrid, priority uint8) *wire.Advert {
 
 var source = netip.MustParseAddr("10.0.0.1")
 
-// readable waits until something has arrived, a second at most.
+// readable waits until something has arrived, five seconds at most: a kernel that has
+// asked for a neighbour in vain asks again after one.
 func readable(t testing.TB, p *Pair) bool {
 	t.Helper()
 	fds := []unix.PollFd{{Fd: int32(p.FD()), Events: unix.POLLIN}}
 	for {
-		n, err := unix.Poll(fds, 1000)
+		n, err := unix.Poll(fds, 5000)
 		if err == unix.EINTR {
 			continue
 		}
@@ -258,7 +297,7 @@ func TestEthernetPaddingIsNone(t *testing.T) {
 func TestTheMembershipIsTheInterfaces(t *testing.T) {
 	a, b := cable(t)
 	other := netns.NewT(t)
-	err := netns.Cable(other, netns.Port{Name: "eth0"}, b.ns, netns.Port{Name: "eth1", Addresses: []netip.Prefix{netip.MustParsePrefix("10.0.1.2/24")}})
+	err := netns.Cable(other, netns.Port{Name: "eth0"}, b.ns, netns.Port{Name: "eth1", Addresses: prefixes("10.0.1.2/24")})
 	if err != nil {
 		t.Fatal(err)
 	}
