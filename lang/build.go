@@ -217,12 +217,15 @@ func (c *compiler) verify() {
 			if p.Code == "HA1112" || p.Code == "HA1204" {
 				continue // HA1201 and HA1204 of the fleet say it with both places
 			}
-			c.problem(n, p)
+			c.ds = append(c.ds, c.problem(n, p))
+		}
+		for _, p := range plan.Unsupported(c.res.Plans[n.Name]) {
+			c.res.Unsupported[n.Name] = append(c.res.Unsupported[n.Name], c.problem(n, p))
 		}
 	}
 }
 
-func (c *compiler) problem(n Node, p plan.Problem) {
+func (c *compiler) problem(n Node, p plan.Problem) diag.Diagnostic {
 	at := c.argument(n, p)
 	known, _ := diag.Explain(p.Code)
 	d := diag.Diagnostic{
@@ -231,7 +234,7 @@ func (c *compiler) problem(n Node, p plan.Problem) {
 	if at.Filename != "" {
 		d.Range = &at
 	}
-	c.ds = append(c.ds, d)
+	return d
 }
 
 // phrase joins the argument and what is wrong with it: "advert_int is 500 ms, …", but

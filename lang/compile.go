@@ -62,6 +62,7 @@ type compiler struct {
 func compile(fsys fs.FS, dir string, files map[string][]byte, vars []string, in Inputs) (*Result, diag.Diagnostics) {
 	res := &Result{
 		Plans: map[string]*plan.Plan{}, Files: files, Hashes: map[string]string{}, Outputs: map[string]Output{},
+		Unsupported: map[string]diag.Diagnostics{},
 	}
 	m, ds := module.Load(fsys, dir, files, vars)
 	res.Hashes = m.Hashes

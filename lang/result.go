@@ -37,6 +37,9 @@ type Result struct {
 	Nodes []Node // in the order of their declaration
 	// Plans has one normalized and verified plan per node, by its name.
 	Plans map[string]*plan.Plan
+	// Unsupported is what a node's plan asks for and this release cannot do, with
+	// positions: such a plan is sound, and nobody may apply it. See plan.Unsupported.
+	Unsupported map[string]diag.Diagnostics
 	// Files holds what was read, by the name that ranges use, with the literals of
 	// secrets masked: for snippets, never for parsing.
 	Files map[string][]byte

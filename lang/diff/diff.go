@@ -4,13 +4,14 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 
 	"hafile/lang/plan"
 )
 
 // Plans lists what applying after changes on the node that it is for, when the node
-// runs before (nil: nothing) and is as now says. Things are matched by address, then by
-// what they are: an instance by its wire key, a check or notify by its content. Neither
+// runs before (nil: nothing) and is as now says. Things are matched by address, then as
+// after.Moved says, then by what they are: an instance by its wire key, a check or notify by its content. Neither
 // plan is modified; positions and the order of sorted lists are no difference.
 func Plans(before, after *plan.Plan, now Present) ([]Change, Summary) {
 	d := newDiffer(before, after, now)
@@ -24,6 +25,9 @@ func Plans(before, after *plan.Plan, now Present) ([]Change, Summary) {
 	for _, p := range d.instances {
 		changes = appendChange(changes, d.instance(p))
 	}
+	for _, p := range d.groups {
+		changes = appendChange(changes, d.group(p))
+	}
 	return changes, summarize(changes)
 }
 
@@ -34,6 +38,7 @@ type differ struct {
 	now           Present
 
 	instances []pair[plan.Instance]
+	groups    []pair[plan.Group]
 	checks    []pair[plan.Check]
 	notifies  []pair[plan.Notify]
 	former    map[plan.Addr]plan.Addr // of renamed checks: new address -> old
@@ -47,38 +52,75 @@ func newDiffer(before, after *plan.Plan, now Present) *differ {
 	d.before.Normalize()
 	d.after.Normalize()
 	b, a := &d.before.Desired, &d.after.Desired
-	d.checks = pairs(b.Checks, a.Checks, func(c *plan.Check) plan.Addr { return c.Address }, sameCheck)
-	d.notifies = pairs(b.Notifies, a.Notifies, func(n *plan.Notify) plan.Addr { return n.Address }, sameNotify)
-	d.instances = pairs(b.Instances, a.Instances, func(i *plan.Instance) plan.Addr { return i.Address }, sameWire)
-
-	renamed := map[plan.Addr]plan.Addr{}
-	for _, p := range d.checks {
-		if p.renamed() {
-			renamed[p.from], d.former[p.to] = p.to, p.from
-		}
+	moves := d.after.Moved
+	d.instances = pairs(b.Instances, a.Instances, func(i *plan.Instance) plan.Addr { return i.Address }, sameWire, moves)
+	rewrite(b, renames(d.instances))
+	d.checks = pairs(b.Checks, a.Checks, func(c *plan.Check) plan.Addr { return c.Address }, sameCheck, moves)
+	d.notifies = pairs(b.Notifies, a.Notifies, func(n *plan.Notify) plan.Addr { return n.Address }, sameNotify, moves)
+	for to, from := range renamesBack(d.checks) {
+		d.former[to] = from
 	}
-	for _, p := range d.notifies {
-		if p.renamed() {
-			renamed[p.from] = p.to
-		}
-	}
-	rewrite(b.Instances, renamed)
+	rewrite(b, renames(d.checks))
+	rewrite(b, renames(d.notifies))
+	d.groups = pairs(b.Groups, a.Groups, func(g *plan.Group) plan.Addr { return g.Address }, sameGroup, moves)
 	return d
 }
 
+// renames has the new address of what was renamed, by the old one.
+func renames[T any](ps []pair[T]) map[plan.Addr]plan.Addr {
+	to := map[plan.Addr]plan.Addr{}
+	for _, p := range ps {
+		if p.renamed() {
+			to[p.from] = p.to
+		}
+	}
+	return to
+}
+
+func renamesBack[T any](ps []pair[T]) map[plan.Addr]plan.Addr {
+	from := map[plan.Addr]plan.Addr{}
+	for old, now := range renames(ps) {
+		from[now] = old
+	}
+	return from
+}
+
 // rewrite replaces references by the new names of what they mean.
-func rewrite(instances []plan.Instance, renamed map[plan.Addr]plan.Addr) {
-	for i := range instances {
-		for k := range instances[i].Track {
-			if to, yes := renamed[instances[i].Track[k].Check]; yes {
-				instances[i].Track[k].Check = to
-			}
+func rewrite(d *plan.Desired, renamed map[plan.Addr]plan.Addr) {
+	if len(renamed) == 0 {
+		return
+	}
+	rename := func(a *plan.Addr) {
+		if to, yes := renamed[*a]; yes {
+			*a = to
 		}
-		for k, n := range instances[i].Notify {
-			if to, yes := renamed[n]; yes {
-				instances[i].Notify[k] = to
-			}
+	}
+	for i := range d.Instances {
+		rewriteUses(&d.Instances[i].Track, d.Instances[i].Notify, rename)
+	}
+	for i := range d.Groups {
+		g := &d.Groups[i]
+		rewriteUses(&g.Track, g.Notify, rename)
+		for k := range g.Instances {
+			rename(&g.Instances[k])
 		}
+	}
+	for i := range d.Checks {
+		// What watches an instance is called after it.
+		if c := &d.Checks[i]; c.Instance != nil {
+			rename(&c.Instance.Address)
+			rename(&c.Address)
+			c.Name = c.Address.Name()
+		}
+	}
+}
+
+func rewriteUses(track *[]plan.Track, notify []plan.Addr, rename func(*plan.Addr)) {
+	for k := range *track {
+		rename(&(*track)[k].Check)
+	}
+	for k := range notify {
+		rename(&notify[k])
 	}
 }
 
@@ -98,8 +140,9 @@ func (p pair[T]) at() plan.Addr {
 	return p.from
 }
 
-// pairs matches by address, then what is left by what it is, each thing once.
-func pairs[T any](before, after []T, address func(*T) plan.Addr, same func(b, a *T) bool) []pair[T] {
+// pairs matches by address, then what is left by moves, then by what it is, each thing
+// once.
+func pairs[T any](before, after []T, address func(*T) plan.Addr, same func(b, a *T) bool, moves []plan.Move) []pair[T] {
 	var all []pair[T]
 	used := make([]bool, len(before))
 	match := func(a *T, fits func(b *T) bool) bool {
@@ -119,7 +162,13 @@ func pairs[T any](before, after []T, address func(*T) plan.Addr, same func(b, a 
 			rest = append(rest, a)
 		}
 	}
+	var fresh []*T
 	for _, a := range rest {
+		if !match(a, func(b *T) bool { return moved(moves, address(b)) == address(a) }) {
+			fresh = append(fresh, a)
+		}
+	}
+	for _, a := range fresh {
 		if !match(a, func(b *T) bool { return same(b, a) }) {
 			all = append(all, pair[T]{after: a, to: address(a)})
 		}
@@ -133,11 +182,23 @@ func pairs[T any](before, after []T, address func(*T) plan.Addr, same func(b, a 
 	return all
 }
 
+// moved is where an address went: as it is written, or with the module or block around it.
+// It is empty where no move is about it.
+func moved(moves []plan.Move, a plan.Addr) plan.Addr {
+	for _, m := range moves {
+		rest, under := strings.CutPrefix(string(a), string(m.From))
+		if under && (rest == "" || rest[0] == '.' || rest[0] == '[') {
+			return m.To + plan.Addr(rest)
+		}
+	}
+	return ""
+}
+
 func sameWire(b, a *plan.Instance) bool { return b.Wire() == a.Wire() }
 
 func sameCheck(b, a *plan.Check) bool {
 	strip := func(c plan.Check) string {
-		c.Address, c.Name, c.Src = "", "", plan.Src{}
+		c.Address, c.Name, c.Src, c.Via = "", "", plan.Src{}, nil
 		return string(mustJSON(c))
 	}
 	return strip(*b) == strip(*a)
@@ -145,11 +206,14 @@ func sameCheck(b, a *plan.Check) bool {
 
 func sameNotify(b, a *plan.Notify) bool {
 	strip := func(n plan.Notify) string {
-		n.Address, n.Src = "", plan.Src{}
+		n.Address, n.Src, n.Via = "", plan.Src{}, nil
 		return string(mustJSON(n))
 	}
 	return strip(*b) == strip(*a)
 }
+
+// sameGroup: a group is its instances.
+func sameGroup(b, a *plan.Group) bool { return slices.Equal(b.Instances, a.Instances) }
 
 // shape is a change without its impact; nil where nothing differs.
 func shape[T any](d *differ, p pair[T], src func(*T) plan.Src) (*Change, []leaf) {
@@ -197,6 +261,33 @@ func (d *differ) instance(p pair[plan.Instance]) *Change {
 	c, ls := shape(d, p, func(i *plan.Instance) plan.Src { return i.Src })
 	e := &edit{differ: d, before: p.before, after: p.after, role: d.roleOf(p)}
 	return d.fill(c, e.once(ls), e)
+}
+
+func (d *differ) group(p pair[plan.Group]) *Change {
+	c, ls := shape(d, p, func(g *plan.Group) plan.Src { return g.Src })
+	return d.fill(c, ls, &edit{differ: d, group: d.groupNow(p)})
+}
+
+// groupNow is where the instances of a group are before it changes. Those that do not run
+// yet take no side.
+func (d *differ) groupNow(p pair[plan.Group]) *groupNow {
+	g, now := p.after, &groupNow{together: true}
+	if g == nil {
+		g = p.before
+	}
+	seen := false
+	for _, i := range d.instances {
+		if i.before == nil || !slices.Contains(g.Instances, i.at()) {
+			continue
+		}
+		here := holds(d.now.role(i.before, d.after.Node))
+		now.together = now.together && (!seen || here == now.holds)
+		now.holds, seen = now.holds || here, true
+		for _, v := range i.before.VIPs {
+			now.vips = append(now.vips, v.Address)
+		}
+	}
+	return now
 }
 
 // roleOf is the present role of an instance; empty for one that does not run yet.
@@ -260,6 +351,8 @@ func Everything(p *plan.Plan, a plan.Addr) []Field {
 	var ls []leaf
 	if in := p.Desired.Instance(a); in != nil {
 		ls = leaves(nil, in)
+	} else if g := p.Desired.Group(a); g != nil {
+		ls = leaves(nil, g)
 	} else if c := p.Desired.Check(a); c != nil {
 		ls = leaves(nil, c)
 	} else if n := p.Desired.Notify(a); n != nil {

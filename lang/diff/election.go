@@ -125,6 +125,9 @@ func priority(e *edit, _ leaf) Impact { return e.election() }
 
 // weight of a check that is tracked before and after; that of another one is said there.
 func weight(e *edit, l leaf) Impact {
+	if e.group != nil {
+		return e.group.tracked(leaf{key: l.key})
+	}
 	switch was, is := tracks(e.before, l.key), tracks(e.after, l.key); {
 	case was && is:
 		return e.election()

@@ -72,6 +72,7 @@ type walker struct{ found []leaf }
 var (
 	typeSecret = reflect.TypeFor[plan.Secret]()
 	typeSrc    = reflect.TypeFor[plan.Src]()
+	typeVia    = reflect.TypeFor[[]plan.Src]()
 	typeAddr   = reflect.TypeFor[netip.Addr]()
 	typePrefix = reflect.TypeFor[netip.Prefix]()
 )
@@ -91,7 +92,7 @@ func (w *walker) block(before, after reflect.Value, at place) {
 		name := t.Name() + "." + t.Field(i).Name
 		r, known := rows[name]
 		switch {
-		case t.Field(i).Type == typeSrc || r.skip:
+		case t.Field(i).Type == typeSrc || t.Field(i).Type == typeVia || r.skip:
 		case !known:
 			panic("diff: no row for " + name)
 		default:
@@ -115,7 +116,7 @@ func (w *walker) field(name string, r row, before, after reflect.Value, at place
 	}
 	t := some.Type()
 	switch {
-	case r.key != "":
+	case r.key != "" || r.keyed:
 		w.list(name, r, before, after, at)
 	case r.each:
 		w.set(name, r, before, after, at.join(r.word))
@@ -213,11 +214,8 @@ func elements(list reflect.Value, keyField string) []element {
 	all := make([]element, 0, list.Len())
 	for i := range list.Len() {
 		v := list.Index(i)
-		e := element{value: v}
-		if keyField == "" {
-			e.key = v.String()
-		} else {
-			e.key = fmt.Sprint(v.FieldByName(keyField).Interface())
+		e := element{key: keyOf(v, keyField), value: v}
+		if v.Kind() == reflect.Struct {
 			if src := v.FieldByName("Src"); src.IsValid() {
 				e.src = src.Interface().(plan.Src)
 			}
@@ -228,6 +226,18 @@ func elements(list reflect.Value, keyField string) []element {
 		all = append(all, e)
 	}
 	return all
+}
+
+// keyOf is what tells one element from another: a word itself, what a Key method says, or
+// a field.
+func keyOf(v reflect.Value, field string) string {
+	if k, has := v.Interface().(interface{ Key() string }); has {
+		return k.Key()
+	}
+	if field == "" {
+		return v.String()
+	}
+	return fmt.Sprint(v.FieldByName(field).Interface())
 }
 
 func find(es []element, key string) (element, bool) {

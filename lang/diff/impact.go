@@ -11,11 +11,20 @@ import (
 )
 
 // edit is one instance before and after, in its present role. Before is nil for a new
-// one, after for one that goes, and both are for a check or notify.
+// one, after for one that goes, and both are for a sync group. It is nil for a check or
+// notify.
 type edit struct {
 	*differ
 	before, after *plan.Instance
 	role          string
+	group         *groupNow
+}
+
+// groupNow is where the instances of a sync group are.
+type groupNow struct {
+	holds    bool // one of them at least is active here
+	together bool // all are active here, or none
+	vips     []netip.Prefix
 }
 
 func (e *edit) holds() bool { return holds(e.role) }
@@ -80,6 +89,10 @@ func (e *edit) once(ls []leaf) []leaf {
 // whole is the impact of a change as far as it does not lie in its fields.
 func (d *differ) whole(c *Change, e *edit) Impact {
 	switch {
+	case e != nil && e.group != nil && c.Action == Add:
+		return grouping(e, leaf{})
+	case e != nil && e.group != nil && c.Action == Remove:
+		return Impact{Class: None, Reason: ReasonGroup, Text: "its instances go their own ways"}
 	case c.Action == Add && e != nil:
 		return Impact{Class: None, Reason: ReasonInstanceAdded}
 	case c.Action == Remove && e != nil:
@@ -123,7 +136,10 @@ func (e *edit) onActive(i Impact) Impact {
 
 // sourceAddress: backups that hear another source of equal priority do not care; two
 // actives of equal priority do (RFC 9568, 6.4.3).
-func sourceAddress(e *edit, _ leaf) Impact {
+func sourceAddress(e *edit, l leaf) Impact {
+	if e.after.Transport == plan.Unicast {
+		return wireIdentity(e, l) // peers know one another by it
+	}
 	return e.onActive(Impact{Class: Stays, Reason: ReasonSource, Text: "decides ties only"})
 }
 
@@ -228,6 +244,9 @@ func member(e *edit, l leaf) Impact {
 
 // tracked: whatever watches less lets more failures pass.
 func tracked(e *edit, l leaf) Impact {
+	if e.group != nil {
+		return e.group.tracked(l)
+	}
 	election := e.election()
 	switch {
 	case l.removed():
@@ -237,6 +256,13 @@ func tracked(e *edit, l leaf) Impact {
 		}, election)
 	case election.Class.Rank() >= Moves.Rank():
 		return election
+	}
+	return Impact{Class: None, Reason: ReasonTracksMore}
+}
+
+func (g *groupNow) tracked(l leaf) Impact {
+	if l.removed() {
+		return Impact{Class: Weakens, Reason: ReasonTracksLess, VIPs: g.vips, Text: l.key + " no longer moves the addresses"}
 	}
 	return Impact{Class: None, Reason: ReasonTracksMore}
 }

@@ -41,4 +41,17 @@ const (
 	ReasonInterval     = "advert_interval"
 	ReasonAuth         = "authentication"
 	ReasonAlone        = "no_other_member"
+
+	ReasonMoved        = "moved" // as a moved block says
+	ReasonVIPReadded   = "vip_readded"
+	ReasonUnadvertised = "vip_in_adverts"
+	ReasonVirtualMAC   = "virtual_mac"
+	ReasonAccept       = "accept_mode"
+	ReasonLease        = "lease"
+	ReasonRelease      = "release"
+	ReasonGuard        = "guard"
+	ReasonPeers        = "unicast_peers"
+	ReasonKey          = "hmac_key"
+	ReasonRoute        = "routes"
+	ReasonGroup        = "sync_group"
 )

@@ -12,7 +12,7 @@ import (
 func TestEveryFieldOfAPlanHasARow(t *testing.T) {
 	fields := map[string]bool{}
 	for _, root := range []reflect.Type{
-		reflect.TypeFor[plan.Instance](), reflect.TypeFor[plan.Check](), reflect.TypeFor[plan.Notify](),
+		reflect.TypeFor[plan.Instance](), reflect.TypeFor[plan.Check](), reflect.TypeFor[plan.Notify](), reflect.TypeFor[plan.Group](),
 	} {
 		collect(root, fields)
 	}
@@ -36,7 +36,7 @@ func TestEveryFieldOfAPlanHasARow(t *testing.T) {
 func collect(t reflect.Type, into map[string]bool) {
 	for i := range t.NumField() {
 		f := t.Field(i)
-		if f.Type == typeSrc {
+		if f.Type == typeSrc || f.Type == typeVia {
 			continue
 		}
 		inner := f.Type
@@ -53,7 +53,7 @@ func collect(t reflect.Type, into map[string]bool) {
 
 // A field of Desired that the differ does not pair would be changed in silence.
 func TestDesiredHasNoOtherKinds(t *testing.T) {
-	known := map[string]bool{"Instances": true, "Checks": true, "Notifies": true}
+	known := map[string]bool{"Instances": true, "Checks": true, "Notifies": true, "Groups": true}
 	d := reflect.TypeFor[plan.Desired]()
 	for i := range d.NumField() {
 		if !known[d.Field(i).Name] {

@@ -87,16 +87,35 @@ type WireKey struct {
 	VRID      uint8
 	Version   uint8
 	Transport Transport
+	Netns     string     `json:",omitzero"`
+	Group     netip.Addr `json:",omitzero"` // a multicast group that is not the usual one
+	Source    netip.Addr `json:",omitzero"` // of unicast: several may share a VRID
 }
 
 func (k WireKey) String() string {
-	return fmt.Sprintf("%s %s VRID %d v%d %s", k.Interface, k.Family, k.VRID, k.Version, k.Transport)
+	s := fmt.Sprintf("%s %s VRID %d v%d %s", k.Interface, k.Family, k.VRID, k.Version, k.Transport)
+	if k.Group.IsValid() {
+		s += " to " + k.Group.String()
+	}
+	if k.Source.IsValid() {
+		s += " from " + k.Source.String()
+	}
+	if k.Netns != "" {
+		s += " in " + k.Netns
+	}
+	return s
 }
 
 // Wire is the key under which this instance's state is kept.
 func (i *Instance) Wire() WireKey {
-	return WireKey{
+	k := WireKey{
 		Interface: i.Interface, Family: i.Family, VRID: i.VRID,
-		Version: i.Version, Transport: i.Transport,
+		Version: i.Version, Transport: i.Transport, Netns: i.Netns,
 	}
+	if i.Transport == Unicast {
+		k.Source = i.SourceAddress
+	} else {
+		k.Group = i.MulticastGroup
+	}
+	return k
 }

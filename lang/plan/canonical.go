@@ -11,10 +11,12 @@ import (
 )
 
 // Normalize sorts the lists whose order means nothing, so that equal plans are equal
-// bytes. The order of VIPs is kept: it is their order in an advert (RFC 9568, 5.2.9).
+// bytes. The order of VIPs is kept: it is their order in an advert (RFC 9568, 5.2.9). So
+// is that of routes and rules: it is the order in which they are installed.
 func (p *Plan) Normalize() {
 	d := &p.Desired
 	slices.SortFunc(d.Instances, func(a, b Instance) int { return cmp.Compare(a.Address, b.Address) })
+	slices.SortFunc(d.Groups, func(a, b Group) int { return cmp.Compare(a.Address, b.Address) })
 	slices.SortFunc(d.Checks, func(a, b Check) int { return cmp.Compare(a.Address, b.Address) })
 	slices.SortFunc(d.Notifies, func(a, b Notify) int { return cmp.Compare(a.Address, b.Address) })
 	for i := range d.Instances {
@@ -41,23 +43,51 @@ func (p *Plan) Digest() string {
 func (p *Plan) stripForDigest() {
 	d := &p.Desired
 	for i := range d.Instances {
-		in := &d.Instances[i]
-		in.Src = Src{}
-		for k := range in.VIPs {
-			in.VIPs[k].Src = Src{}
-		}
-		for k := range in.Track {
-			in.Track[k].Src = Src{}
-		}
-		if in.Auth != nil && in.Auth.Password.Inline() {
-			in.Auth.Password = Secret{Value: Redacted}
-		}
+		d.Instances[i].strip()
+	}
+	for i := range d.Groups {
+		g := &d.Groups[i]
+		g.Src, g.Via = Src{}, nil
+		stripTrack(g.Track)
 	}
 	for i := range d.Checks {
-		d.Checks[i].Src = Src{}
+		d.Checks[i].Src, d.Checks[i].Via = Src{}, nil
 	}
 	for i := range d.Notifies {
-		d.Notifies[i].Src = Src{}
+		n := &d.Notifies[i]
+		n.Src, n.Via = Src{}, nil
+		if n.Webhook != nil {
+			n.Webhook.Token.redact()
+		}
+	}
+}
+
+func (i *Instance) strip() {
+	i.Src, i.Via = Src{}, nil
+	for k := range i.VIPs {
+		i.VIPs[k].Src, i.VIPs[k].Via = Src{}, nil
+	}
+	for k := range i.Routes {
+		i.Routes[k].Src = Src{}
+	}
+	for k := range i.Rules {
+		i.Rules[k].Src = Src{}
+	}
+	stripTrack(i.Track)
+	if i.Auth == nil {
+		return
+	}
+	for _, s := range i.Auth.secrets() {
+		s.redact()
+	}
+	for k := range i.Auth.Keys {
+		i.Auth.Keys[k].Src = Src{}
+	}
+}
+
+func stripTrack(ts []Track) {
+	for k := range ts {
+		ts[k].Src, ts[k].Via = Src{}, nil
 	}
 }
 
@@ -81,6 +111,7 @@ type (
 	checkFields    Check
 	execFields     Exec
 	emailFields    Email
+	webhookFields  Webhook
 )
 
 func (i Instance) MarshalJSON() ([]byte, error) {
@@ -132,6 +163,19 @@ func (e *Email) UnmarshalJSON(raw []byte) error {
 		return err
 	}
 	*e = Email(f)
+	return nil
+}
+
+func (w Webhook) MarshalJSON() ([]byte, error) {
+	return marshalSparse(webhookFields(w), webhookFields(DefaultWebhook()))
+}
+
+func (w *Webhook) UnmarshalJSON(raw []byte) error {
+	f := webhookFields(DefaultWebhook())
+	if err := decodeStrict(raw, &f); err != nil {
+		return err
+	}
+	*w = Webhook(f)
 	return nil
 }
 

@@ -25,6 +25,9 @@ type PriorityPart struct {
 // counts neither way, and the sum is held within 1..254. The owner's 255 takes part in
 // no arithmetic.
 //
+// Reverse turns the sign of what is added, not when: keepalived adds 5 while a check with
+// weight -5 reverse is down.
+//
 // failed reports that a check without weight is down: the instance should not have the
 // addresses, whatever its priority. Parts lists what counts, in the order of track, and
 // is nil when nothing does.
@@ -32,12 +35,12 @@ func Effective(base uint8, track []Track, state func(Addr) CheckState) (effectiv
 	sum := int(base)
 	for _, t := range track {
 		s := state(t.Check)
-		failed = failed || t.Weight == 0 && s == CheckDown
+		failed = failed || t.fails(s)
 		if base == OwnerPriority || !t.counts(s) {
 			continue
 		}
-		sum += t.Weight
-		parts = append(parts, PriorityPart{Check: t.Check, Delta: t.Weight})
+		sum += t.delta()
+		parts = append(parts, PriorityPart{Check: t.Check, Delta: t.delta()})
 	}
 	if base == OwnerPriority {
 		return OwnerPriority, nil, failed
@@ -48,4 +51,21 @@ func Effective(base uint8, track []Track, state func(Addr) CheckState) (effectiv
 // counts reports whether the weight is part of the sum while the check is in state s.
 func (t Track) counts(s CheckState) bool {
 	return t.Weight < 0 && s == CheckDown || t.Weight > 0 && s == CheckUp
+}
+
+// delta is what the weight adds while it counts.
+func (t Track) delta() int {
+	if t.Reverse {
+		return -t.Weight
+	}
+	return t.Weight
+}
+
+// fails reports whether the addresses should not be here while the check is in state s.
+func (t Track) fails(s CheckState) bool {
+	bad := CheckDown
+	if t.Reverse {
+		bad = CheckUp
+	}
+	return t.Weight == 0 && s == bad
 }

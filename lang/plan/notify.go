@@ -4,10 +4,12 @@ package plan
 type Notify struct {
 	Address Addr     `json:"address"`
 	Src     Src      `json:"src,omitzero"`
+	Via     []Src    `json:"via,omitempty"`
 	On      []string `json:"on"` // of "active", "backup", "fault", "stop"
 
-	Exec  *Exec  `json:"exec,omitempty"`
-	Email *Email `json:"email,omitempty"`
+	Exec    *Exec    `json:"exec,omitempty"`
+	Email   *Email   `json:"email,omitempty"`
+	Webhook *Webhook `json:"webhook,omitempty"`
 }
 
 // Exec runs a program with keepalived's arguments: INSTANCE name STATE priority.
@@ -30,3 +32,16 @@ type Email struct {
 
 // DefaultEmail is an email before anything is written in it.
 func DefaultEmail() Email { return Email{TimeoutMs: 30000} }
+
+// Webhook posts the event as JSON.
+type Webhook struct {
+	URL string `json:"url"` // http or https, with a host
+	// Token goes into the Authorization header, as a bearer.
+	Token     Secret            `json:"token,omitzero"`
+	Headers   map[string]string `json:"headers,omitempty"`
+	CAFile    string            `json:"ca_file,omitempty"` // replaces the system's roots
+	TimeoutMs int64             `json:"timeout_ms"`
+}
+
+// DefaultWebhook is a webhook before anything is written in it.
+func DefaultWebhook() Webhook { return Webhook{TimeoutMs: 10000} }

@@ -25,6 +25,11 @@ type Plan struct {
 	Node     string   `json:"node"`
 	Sources  []Source `json:"sources,omitempty"`
 	Desired  Desired  `json:"desired"`
+
+	// Moved and Removed say what an edit means, and nothing of what is desired: they are
+	// in no digest.
+	Moved   []Move    `json:"moved,omitempty"`
+	Removed []Removal `json:"removed,omitempty"`
 }
 
 // Source is one file that went into a plan.
@@ -35,7 +40,8 @@ type Source struct {
 
 // Src is a position: index into Plan.Sources, then line and column (from 1) of the
 // start and of the end. The zero value is "not known". Positions never enter a
-// digest: to move a line is not a change.
+// digest: to move a line is not a change. A field Via beside it has the positions of the
+// repetitions and module calls that made the thing, the innermost first.
 type Src [5]int
 
 // IsZero reports whether the position is not known; encoding/json's omitzero asks it.
@@ -45,6 +51,7 @@ func (s Src) IsZero() bool { return s == Src{} }
 // address (see [Plan.Normalize]).
 type Desired struct {
 	Instances []Instance `json:"instances,omitempty"`
+	Groups    []Group    `json:"groups,omitempty"`
 	Checks    []Check    `json:"checks,omitempty"`
 	Notifies  []Notify   `json:"notifies,omitempty"`
 }
@@ -69,6 +76,16 @@ func (d *Desired) Check(a Addr) *Check {
 	return nil
 }
 
+// Group finds a sync group by address; nil if there is none.
+func (d *Desired) Group(a Addr) *Group {
+	for i := range d.Groups {
+		if d.Groups[i].Address == a {
+			return &d.Groups[i]
+		}
+	}
+	return nil
+}
+
 // Notify finds a notify by address; nil if there is none.
 func (d *Desired) Notify(a Addr) *Notify {
 	for i := range d.Notifies {
@@ -84,4 +101,10 @@ type Member struct {
 	Node     string     `json:"node"`
 	Address  netip.Addr `json:"address,omitzero"`
 	Priority uint8      `json:"priority"`
+	// Speaks is what runs there during a migration: "keepalived-2.2", "keepalived-2.4",
+	// "frr" or "other"; empty: hafile.
+	Speaks string `json:"speaks,omitempty"`
+	// Status is where its daemon answers read-only questions, ADDRESS:PORT; on the node
+	// itself, where it listens. Empty: nothing is known of it but its adverts.
+	Status string `json:"status,omitempty"`
 }

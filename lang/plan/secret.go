@@ -30,3 +30,32 @@ func (s Secret) GoString() string { return s.String() }
 
 // Inline reports whether the plan carries the value itself.
 func (s Secret) Inline() bool { return s.Value != "" }
+
+// redact replaces an inline value by what people see in its place.
+func (s *Secret) redact() {
+	if s.Inline() {
+		*s = Secret{Value: Redacted}
+	}
+}
+
+// EachSecret visits every secret that the plan names or holds, with the address of the
+// thing that needs it, in the order of the plan's lists.
+func (p *Plan) EachSecret(visit func(Addr, *Secret)) {
+	some := func(a Addr, s *Secret) {
+		if *s != (Secret{}) {
+			visit(a, s)
+		}
+	}
+	for i := range p.Desired.Instances {
+		if in := &p.Desired.Instances[i]; in.Auth != nil {
+			for _, s := range in.Auth.secrets() {
+				some(in.Address, s)
+			}
+		}
+	}
+	for i := range p.Desired.Notifies {
+		if n := &p.Desired.Notifies[i]; n.Webhook != nil {
+			some(n.Address, &n.Webhook.Token)
+		}
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -27,9 +28,10 @@ var NotifyEvents = []string{"active", "backup", "fault", "stop"}
 
 // Verify lists every rule that the plan breaks: the one rule book for `validate`, which
 // adds positions, and for the daemon, which trusts no plan that it has not verified.
-// What needs several nodes to be seen is not here but in the fleet proofs.
+// What needs several nodes to be seen is not here but in the fleet proofs; what is sound
+// and this release cannot do is [Unsupported].
 func Verify(p *Plan) []Problem {
-	v := verifier{seen: map[Addr]bool{}, wire: map[WireKey]Addr{}, vip: map[vipKey]Addr{}}
+	v := verifier{plan: p, seen: map[Addr]bool{}, wire: map[WireKey]Addr{}, vip: map[vipKey]Addr{}, grouped: map[Addr]Addr{}}
 	if p.Language != Language {
 		v.add("HA1001", "plan", "language", Src{}, "this release knows language %d, the plan wants %d", Language, p.Language)
 	}
@@ -44,21 +46,31 @@ func Verify(p *Plan) []Problem {
 		v.notify(&d.Notifies[i])
 	}
 	for i := range d.Instances {
-		v.instance(p, &d.Instances[i])
+		v.instance(&d.Instances[i])
+	}
+	for i := range d.Groups {
+		v.group(&d.Groups[i])
+	}
+	for _, r := range p.Removed {
+		if r.Release != RemoveHandOver && r.Release != RemoveKeepUntilPeer {
+			v.add("HA1101", r.From, "release", Src{}, "%q is neither %s nor %s", r.Release, RemoveHandOver, RemoveKeepUntilPeer)
+		}
 	}
 	return v.problems
 }
 
 type vipKey struct {
-	iface string
-	vip   netip.Prefix
+	netns, iface string
+	vip          netip.Prefix
 }
 
 type verifier struct {
+	plan     *Plan
 	problems []Problem
 	seen     map[Addr]bool
 	wire     map[WireKey]Addr
 	vip      map[vipKey]Addr
+	grouped  map[Addr]Addr
 }
 
 func (v *verifier) add(code string, a Addr, path string, src Src, format string, args ...any) {
@@ -80,19 +92,6 @@ func (v *verifier) address(a Addr, kinds []string, src Src) {
 		v.add("HA1103", a, "address", src, "stands in the plan twice")
 	}
 	v.seen[a] = true
-}
-
-func (v *verifier) check(c *Check) {
-	v.address(c.Address, []string{"script", "check"}, c.Src)
-	if c.Script == nil {
-		v.add("HA1104", c.Address, "command", c.Src, "a script needs a command")
-	} else {
-		v.command(c.Address, c.Script.Command, c.Src)
-	}
-	v.bounds(c.Address, "interval", c.Src, c.IntervalMs, 10, 86400000, " ms")
-	v.bounds(c.Address, "timeout", c.Src, c.TimeoutMs, 10, 86400000, " ms")
-	v.bounds(c.Address, "fall", c.Src, int64(c.Fall), 1, 1000, "")
-	v.bounds(c.Address, "rise", c.Src, int64(c.Rise), 1, 1000, "")
 }
 
 // command wants an absolute path: what PATH means differs between a shell and a daemon.
@@ -120,14 +119,24 @@ func (v *verifier) notify(n *Notify) {
 	if len(n.On) == 0 {
 		v.add("HA1106", n.Address, "on", n.Src, "names no event of %s", strings.Join(NotifyEvents, ", "))
 	}
-	switch {
-	case (n.Exec == nil) == (n.Email == nil):
-		v.add("HA1107", n.Address, "exec", n.Src, "a notify has exactly one of exec and email")
-	case n.Exec != nil:
+	ways := 0
+	if n.Exec != nil {
+		ways++
 		v.command(n.Address, n.Exec.Command, n.Src)
 		v.bounds(n.Address, "timeout", n.Src, n.Exec.TimeoutMs, 10, 3600000, " ms")
-	default:
+	}
+	if n.Email != nil {
+		ways++
 		v.email(n)
+	}
+	if n.Webhook != nil {
+		ways++
+		v.url(n.Address, "url", n.Webhook.URL, n.Src)
+		v.headers(n.Address, n.Webhook.Headers, n.Src)
+		v.bounds(n.Address, "timeout", n.Src, n.Webhook.TimeoutMs, 10, 3600000, " ms")
+	}
+	if ways != 1 {
+		v.add("HA1107", n.Address, "exec", n.Src, "needs exactly one of exec, email and webhook")
 	}
 }
 
@@ -141,23 +150,25 @@ func (v *verifier) email(n *Notify) {
 			v.add("HA1108", n.Address, "to", n.Src, "%q is not a mail address", to)
 		}
 	}
-	host, port, ok := strings.Cut(n.Email.Relay, ":")
-	if strings.HasPrefix(n.Email.Relay, "[") {
-		_, err := netip.ParseAddrPort(n.Email.Relay)
-		ok = err == nil
-	} else {
-		ok = ok && host != "" && port != "" && strings.Trim(port, "0123456789") == ""
-	}
-	if !ok {
+	if !hostPort(n.Email.Relay) {
 		v.add("HA1108", n.Address, "relay", n.Src, "%q is not HOST:PORT", n.Email.Relay)
 	}
 }
 
-func (v *verifier) instance(p *Plan, i *Instance) {
-	v.address(i.Address, []string{"instance"}, i.Src)
-	if i.Interface == "" || len(i.Interface) > 15 || strings.ContainsAny(i.Interface, "/ \t\n") {
-		v.add("HA1109", i.Address, "interface", i.Src, "%q is not an interface name (1..15 bytes, no slash, no space)", i.Interface)
+// hostPort reports whether s is HOST:PORT; an IPv6 host stands in brackets.
+func hostPort(s string) bool {
+	if strings.HasPrefix(s, "[") {
+		_, err := netip.ParseAddrPort(s)
+		return err == nil
 	}
+	host, port, ok := strings.Cut(s, ":")
+	n, err := strconv.Atoi(port)
+	return ok && host != "" && err == nil && n > 0 && n < 65536
+}
+
+func (v *verifier) instance(i *Instance) {
+	v.address(i.Address, []string{"instance"}, i.Src)
+	v.device(i.Address, "interface", i.Interface, i.Src)
 	v.bounds(i.Address, "router_id", i.Src, int64(i.VRID), 1, 255, "")
 	v.bounds(i.Address, "priority", i.Src, int64(i.Priority), 1, 255, "")
 	v.bounds(i.Address, "down_adverts", i.Src, int64(i.DownAdverts), 1, 100, "")
@@ -168,9 +179,10 @@ func (v *verifier) instance(p *Plan, i *Instance) {
 	v.bounds(i.Address, "announce.refresh", i.Src, i.Announce.RefreshMs, 0, 86400000, " ms")
 	v.interval(i)
 	v.auth(i)
-	if i.Family != IPv4 || i.Transport != Multicast {
-		v.add("HA1901", i.Address, "transport", i.Src, "%s over %s is not in this release: IPv4 multicast is", i.Family, i.Transport)
-	}
+	v.transport(i)
+	v.word(i.Address, "lease", i.Lease, i.Src, LeaseHandover, LeaseStrict, LeaseKeep)
+	v.word(i.Address, "release", i.Release, i.Src, ReleaseHandOver, ReleaseAtOnce)
+	v.guard(i)
 	if i.Checksum != "rfc5798" && i.Checksum != "rfc9568" {
 		v.add("HA1110", i.Address, "checksum", i.Src, "%q is neither rfc5798 nor rfc9568", i.Checksum)
 	}
@@ -182,8 +194,37 @@ func (v *verifier) instance(p *Plan, i *Instance) {
 	}
 	v.wire[i.Wire()] = i.Address
 	v.vips(i)
-	v.members(p, i)
-	v.references(p, i)
+	v.routes(i)
+	v.rules(i)
+	v.members(i)
+	v.tracks(i.Address, i.Track)
+	v.notifies(i.Address, i.Notify, i.Src)
+}
+
+// transport is what the family and the way of the adverts need.
+func (v *verifier) transport(i *Instance) {
+	v.word(i.Address, "family", string(i.Family), i.Src, string(IPv4), string(IPv6))
+	v.word(i.Address, "transport", string(i.Transport), i.Src, string(Multicast), string(Unicast))
+	if i.Family == IPv6 && i.Version == 2 {
+		v.add("HA1113", i.Address, "version", i.Src, "must be 3: version 2 knows no IPv6")
+	}
+	if g := i.MulticastGroup; g.IsValid() {
+		switch {
+		case i.Transport != Multicast:
+			v.add("HA1117", i.Address, "multicast_group", i.Src, "is for transport = \"multicast\"")
+		case FamilyOf(g) != i.Family || !g.IsMulticast() || i.Family == IPv6 && !g.IsLinkLocalMulticast():
+			v.add("HA1117", i.Address, "multicast_group", i.Src, "%s is no group of %s on one link", g, i.Family)
+		}
+	}
+	if i.Transport != Unicast && (i.TTL != 255 || i.MinTTL != 0 || i.MaxTTL != 255) {
+		v.add("HA1117", i.Address, "ttl", i.Src, "is for transport = \"unicast\": multicast sends 255 and takes nothing else")
+	}
+	if i.MinTTL > i.MaxTTL {
+		v.add("HA1117", i.Address, "min_ttl", i.Src, "is above max_ttl: every advert would be dropped")
+	}
+	if i.Transport == Unicast && len(i.Peers(v.plan.Node)) == 0 {
+		v.add("HA1401", i.Address, "transport", i.Src, "unicast needs another member with an %s address", i.Family)
+	}
 }
 
 // interval has one code for bounds and unit: what is wrong is the same argument, and what
@@ -205,44 +246,144 @@ func (v *verifier) interval(i *Instance) {
 }
 
 func (v *verifier) auth(i *Instance) {
-	if i.Auth == nil {
+	a := i.Auth
+	if a == nil {
 		return
 	}
-	if i.Auth.Type != "pass" {
-		v.add("HA1901", i.Address, "auth.type", i.Src, "%q is not in this release: \"pass\" is", i.Auth.Type)
+	switch a.Type {
+	case AuthPass, AuthAH:
+		if i.Version != 2 {
+			v.add("HA1114", i.Address, "auth", i.Src, "a password exists in VRRPv2 only: write version = 2 or drop the auth block")
+		}
+		if a.Password == (Secret{}) {
+			v.add("HA1114", i.Address, "auth.password", i.Src, "is empty")
+		}
+		if len(a.Keys) > 0 {
+			v.add("HA1114", i.Address, "auth.key", i.Src, "keys belong to type = \"hmac\"")
+		}
+	case AuthHMAC:
+		v.hmac(i, a)
+	default:
+		v.add("HA1101", i.Address, "auth.type", i.Src, "%q is none of %s, %s, %s", a.Type, AuthPass, AuthAH, AuthHMAC)
 	}
-	if i.Version != 2 {
-		v.add("HA1114", i.Address, "auth", i.Src, "a password exists in VRRPv2 only: write version = 2 or drop the auth block")
+}
+
+func (v *verifier) hmac(i *Instance, a *Auth) {
+	if a.Password != (Secret{}) {
+		v.add("HA1114", i.Address, "auth.password", i.Src, "belongs to type = \"pass\": hmac has keys")
 	}
-	if i.Auth.Password == (Secret{}) {
-		v.add("HA1114", i.Address, "auth.password", i.Src, "is empty")
+	var ids []uint8
+	for _, k := range a.Keys {
+		switch {
+		case k.ID == 0:
+			v.add("HA1114", i.Address, "auth.key", k.Src, "a key is numbered 1..255, got 0")
+		case slices.Contains(ids, k.ID):
+			v.add("HA1114", i.Address, "auth.key", k.Src, "key %d stands there twice", k.ID)
+		}
+		ids = append(ids, k.ID)
+		if n := len(k.Key.Value); k.Key.Inline() && k.Key.Value != Redacted && (n < 32 || n > 64) {
+			v.add("HA1114", i.Address, "auth.key", k.Src, "key %d has %d bytes: 32 to 64 are needed", k.ID, n)
+		}
+		if k.Key == (Secret{}) {
+			v.add("HA1114", i.Address, "auth.key", k.Src, "key %d is empty", k.ID)
+		}
+	}
+	if !slices.Contains(ids, a.ActiveKey) {
+		v.add("HA1114", i.Address, "auth.active_key", i.Src, "%d is no key of the block", a.ActiveKey)
+	}
+	v.word(i.Address, "auth.mode", a.Mode, i.Src, HMACReceiveOnly, HMACPermissive, HMACEnforce)
+	v.word(i.Address, "auth.anti_replay", a.AntiReplay, i.Src, ReplayTime, ReplayMonotonic)
+	if a.WindowMs != 0 {
+		v.bounds(i.Address, "auth.window", i.Src, a.WindowMs, 1000, 300000, " ms")
+	}
+}
+
+func (v *verifier) guard(i *Instance) {
+	g := i.Guard
+	if g == nil {
+		return
+	}
+	v.bounds(i.Address, "guard.min_live_peers", i.Src, int64(g.MinLivePeers), 0, 254, "")
+	v.bounds(i.Address, "guard.not_while_flapping", i.Src, g.NotWhileFlappingMs, 0, 86400000, " ms")
+	if _, _, ok := ParseWindow(g.Window); g.Window != "" && !ok {
+		v.add("HA1101", i.Address, "guard.window", i.Src, "%q is not HH:MM-HH:MM", g.Window)
+	}
+	if others := len(i.Members) - 1; g.MinLivePeers > max(others, 0) {
+		v.add("HA1101", i.Address, "guard.min_live_peers", i.Src, "must be at most %d, the other members", max(others, 0))
 	}
 }
 
 // vips also refuses more addresses than an advert holds: the count is one byte, and
-// hafile never sends a fragment (1500 - 20 IP - 8 VRRP - 8 auth, 4 bytes each).
+// hafile never sends a fragment. 1500 bytes less the IP header, 8 of VRRP and what
+// authentication adds hold 363 IPv4 or 90 IPv6 addresses at most.
 func (v *verifier) vips(i *Instance) {
-	const most = 255
-	if len(i.VIPs) == 0 {
-		v.add("HA1115", i.Address, "vip", i.Src, "an instance needs at least one vip")
+	most, advertised := mostVIPs(i), 0
+	for _, vip := range i.VIPs {
+		if !vip.Unadvertised {
+			advertised++
+		}
 	}
-	if len(i.VIPs) > most {
-		v.add("HA1115", i.Address, "vip", i.Src, "an advert holds at most %d addresses, got %d", most, len(i.VIPs))
+	if advertised == 0 {
+		v.add("HA1115", i.Address, "vip", i.Src, "an instance needs at least one vip in its adverts")
+	}
+	if advertised > most {
+		v.add("HA1115", i.Address, "vip", i.Src, "an advert of this instance holds at most %d addresses, got %d", most, advertised)
 	}
 	for _, vip := range i.VIPs {
-		if !vip.Address.IsValid() || !vip.Address.IsSingleIP() || FamilyOf(vip.Address.Addr()) != i.Family {
-			v.add("HA1116", i.Address, "vip.address", vip.Src, "%s is not one %s address", vip.Address, i.Family)
-			continue
-		}
-		if a := vip.Address.Addr(); a.IsUnspecified() || a.IsMulticast() || a.IsLoopback() {
-			v.add("HA1116", i.Address, "vip.address", vip.Src, "%s cannot be a virtual address", a)
-		}
-		key := vipKey{i.DeviceOf(vip), vip.Address}
-		if other, taken := v.vip[key]; taken {
-			v.add("HA1204", i.Address, "vip.address", vip.Src, "%s is a vip of %s too", vip.Address.Addr(), other)
-		}
-		v.vip[key] = i.Address
+		v.oneVIP(i, vip)
 	}
+}
+
+func mostVIPs(i *Instance) int {
+	room, size := 1500-20-8, 4
+	if i.Family == IPv6 {
+		room, size = 1500-40-8, 16
+	}
+	if i.Version == 2 {
+		room -= 8
+	}
+	if i.Auth != nil && i.Auth.Type == AuthAH {
+		room -= 24
+	}
+	if i.Auth != nil && i.Auth.Type == AuthHMAC {
+		room -= 28
+	}
+	return min(255, room/size)
+}
+
+func (v *verifier) oneVIP(i *Instance, vip VIP) {
+	at := func(code, path, format string, args ...any) { v.add(code, i.Address, path, vip.Src, format, args...) }
+	if !vip.Address.IsValid() || !vip.Address.IsSingleIP() {
+		at("HA1116", "vip.address", "%s is not one address", vip.Address)
+		return
+	}
+	if !vip.Unadvertised && FamilyOf(vip.Address.Addr()) != i.Family {
+		at("HA1116", "vip.address", "%s is not one %s address", vip.Address, i.Family)
+		return
+	}
+	if a := vip.Address.Addr(); a.IsUnspecified() || a.IsMulticast() || a.IsLoopback() {
+		at("HA1116", "vip.address", "%s cannot be a virtual address", a)
+	}
+	if vip.Interface != "" {
+		v.device(i.Address, "vip.interface", vip.Interface, vip.Src)
+	}
+	if n := vip.InstallPrefix; n < 0 || n > vip.Address.Bits() {
+		at("HA1101", "vip.install_prefix", "must be 1..%d, got %d", vip.Address.Bits(), n)
+	}
+	if !slices.Contains([]string{"", "link", "host"}, vip.Scope) {
+		at("HA1101", "vip.scope", "%q is none of global, link, host", vip.Scope)
+	}
+	if vip.Label != "" && (len(vip.Label) > 15 || !strings.HasPrefix(vip.Label, i.DeviceOf(vip))) {
+		at("HA1109", "vip.label", "%q is not a label: it begins with %s and has at most 15 bytes", vip.Label, i.DeviceOf(vip))
+	}
+	if !vip.Address.Addr().Is4() && (vip.Label != "" || vip.Scope != "") {
+		at("HA1116", "vip.label", "IPv6 addresses have neither label nor scope")
+	}
+	key := vipKey{i.Netns, i.DeviceOf(vip), vip.Address}
+	if other, taken := v.vip[key]; taken {
+		at("HA1204", "vip.address", "%s is a vip of %s too", vip.Address.Addr(), other)
+	}
+	v.vip[key] = i.Address
 }
 
 // DeviceOf is the interface on which an instance's VIP is installed.
@@ -253,26 +394,59 @@ func (i *Instance) DeviceOf(v VIP) string {
 	return i.Interface
 }
 
-func (v *verifier) members(p *Plan, i *Instance) {
+func (v *verifier) members(i *Instance) {
 	self := false
 	for _, m := range i.Members {
-		self = self || m.Node == p.Node
+		self = self || m.Node == v.plan.Node
+		if m.Speaks != "" && !slices.Contains(Dialects, m.Speaks) {
+			v.add("HA1101", i.Address, "member", i.Src, "%s speaks %q, which is none of %s", m.Node, m.Speaks, strings.Join(Dialects, ", "))
+		}
+		if m.Status != "" {
+			if _, err := netip.ParseAddrPort(m.Status); err != nil {
+				v.add("HA1116", i.Address, "member", i.Src, "the status address of %s, %q, is not ADDRESS:PORT", m.Node, m.Status)
+			}
+		}
+		if m.Address.IsValid() && FamilyOf(m.Address) != i.Family {
+			v.add("HA1111", i.Address, "member", i.Src, "%s of %s is not an %s address", m.Address, m.Node, i.Family)
+		}
 	}
 	if len(i.Members) > 0 && !self {
-		v.add("HA1402", i.Address, "member", i.Src, "%s is not a member", p.Node)
+		v.add("HA1402", i.Address, "member", i.Src, "%s is not a member", v.plan.Node)
 	}
 }
 
-func (v *verifier) references(p *Plan, i *Instance) {
-	for _, t := range i.Track {
-		if p.Desired.Check(t.Check) == nil {
-			v.add("HA1003", i.Address, "track", t.Src, "there is no %s in the plan", t.Check)
+// Dialects are what a member can speak that is not hafile.
+var Dialects = []string{"keepalived-2.2", "keepalived-2.4", "frr", "other"}
+
+func (v *verifier) tracks(a Addr, tracks []Track) {
+	for _, t := range tracks {
+		if v.plan.Desired.Check(t.Check) == nil {
+			v.add("HA1003", a, "track", t.Src, "there is no %s in the plan", t.Check)
 		}
-		v.bounds(i.Address, "track.weight", t.Src, int64(t.Weight), -253, 253, "")
+		if t.Check.Kind() == "instance" && t.Check == a {
+			v.add("HA1005", a, "track", t.Src, "the instance would track itself")
+		}
+		v.bounds(a, "track.weight", t.Src, int64(t.Weight), -253, 253, "")
 	}
-	for _, n := range i.Notify {
-		if p.Desired.Notify(n) == nil {
-			v.add("HA1003", i.Address, "notify", i.Src, "there is no %s in the plan", n)
+}
+
+func (v *verifier) notifies(a Addr, notifies []Addr, at Src) {
+	for _, n := range notifies {
+		if v.plan.Desired.Notify(n) == nil {
+			v.add("HA1003", a, "notify", at, "there is no %s in the plan", n)
 		}
+	}
+}
+
+// word is one of a few.
+func (v *verifier) word(a Addr, path, got string, src Src, of ...string) {
+	if !slices.Contains(of, got) {
+		v.add("HA1101", a, path, src, "%q is none of %s", got, strings.Join(of, ", "))
+	}
+}
+
+func (v *verifier) device(a Addr, path, name string, src Src) {
+	if name == "" || len(name) > 15 || strings.ContainsAny(name, "/ \t\n") {
+		v.add("HA1109", a, path, src, "%q is not an interface name (1..15 bytes, no slash, no space)", name)
 	}
 }

@@ -35,7 +35,7 @@ func Write(w io.Writer, d *Document, inlineSecrets bool) error {
 func WriteRedacted(w io.Writer, d *Document) error {
 	c := *d
 	c.Plan = *d.Plan.Clone()
-	eachSecret(&c.Plan, func(_ plan.Addr, s *plan.Secret) {
+	c.EachSecret(func(_ plan.Addr, s *plan.Secret) {
 		if s.Inline() {
 			s.Value = plan.Redacted
 		}
@@ -121,20 +121,12 @@ func unreadable(why string, args ...any) *Problem {
 // inlineSecret is the first address with a secret that matches; empty if there is none.
 func inlineSecret(p *plan.Plan, match func(plan.Secret) bool) plan.Addr {
 	var found plan.Addr
-	eachSecret(p, func(a plan.Addr, s *plan.Secret) {
+	p.EachSecret(func(a plan.Addr, s *plan.Secret) {
 		if found == "" && match(*s) {
 			found = a
 		}
 	})
 	return found
-}
-
-func eachSecret(p *plan.Plan, do func(plan.Addr, *plan.Secret)) {
-	for i := range p.Desired.Instances {
-		if in := &p.Desired.Instances[i]; in.Auth != nil {
-			do(in.Address, &in.Auth.Password)
-		}
-	}
 }
 
 // Short is how people quote a digest: its first four digits.

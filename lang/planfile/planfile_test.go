@@ -86,7 +86,7 @@ func TestRefusedToRead(t *testing.T) {
 		{"two documents", edit("", "{}"), CodeUnreadable, "after top-level"},
 		{"half of one", edit("\n}\n", "\n"), CodeUnreadable, "unexpected end"},
 		{"another major format", edit(`"format_version": "1.0"`, `"format_version": "2.0"`), CodeOtherFormat, "this release reads 1.x"},
-		{"a field of a newer release in desired", edit(`"name": "VI_1"`, `"name": "VI_1", "lease": "strict"`), CodeOtherFormat, "lease"},
+		{"a field of a newer release in desired", edit(`"name": "VI_1"`, `"name": "VI_1", "colour": "blue"`), CodeOtherFormat, "colour"},
 		{"a changed priority", edit(`"priority": 150`, `"priority": 151`), CodeUnreadable, "changed by hand"},
 	}
 	for _, tt := range tests {

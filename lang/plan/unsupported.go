@@ -1,0 +1,88 @@
+package plan
+
+import "fmt"
+
+// CodeUnsupported is the code of every problem of [Unsupported].
+const CodeUnsupported = "HA1901"
+
+// Unsupported lists what the language can say, a plan can hold, and this release's
+// runtime cannot do. Such a plan is sound: it is validated, compared and tested like any
+// other. `plan` and `apply` refuse it, and so does the daemon, because nothing is ignored
+// in silence. Whoever teaches the runtime something takes its line out here.
+func Unsupported(p *Plan) []Problem {
+	var u unsupported
+	d := &p.Desired
+	for i := range d.Checks {
+		u.check(&d.Checks[i])
+	}
+	for i := range d.Notifies {
+		n := &d.Notifies[i]
+		u.add(n.Webhook != nil, n.Address, "webhook", n.Src, "a webhook")
+	}
+	for i := range d.Instances {
+		u.instance(&d.Instances[i])
+	}
+	for i := range d.Groups {
+		g := &d.Groups[i]
+		u.add(true, g.Address, "instances", g.Src, "a sync group")
+	}
+	for _, r := range p.Removed {
+		u.add(r.Release != RemoveHandOver, r.From, "release", Src{}, "release = %q", r.Release)
+	}
+	return u
+}
+
+type unsupported []Problem
+
+func (u *unsupported) add(is bool, a Addr, path string, src Src, what string, args ...any) {
+	if is {
+		*u = append(*u, Problem{
+			Code: CodeUnsupported, Address: a, Path: path, Src: src,
+			Message: fmt.Sprintf(what, args...) + " is not in this release",
+		})
+	}
+}
+
+func (u *unsupported) check(c *Check) {
+	for _, kind := range c.Kinds() {
+		u.add(kind != "script", c.Address, kind, c.Src, "a check of %s", kind)
+	}
+	u.add(c.OnFail != OnFailHandOver, c.Address, "on_fail", c.Src, "on_fail = %q", c.OnFail)
+}
+
+func (u *unsupported) instance(i *Instance) {
+	say := func(is bool, path, what string, args ...any) { u.add(is, i.Address, path, i.Src, what, args...) }
+	say(i.Family != IPv4, "family", "%s", i.Family)
+	say(i.Transport != Multicast, "transport", "%s", i.Transport)
+	say(i.MulticastGroup.IsValid(), "multicast_group", "a multicast group")
+	say(i.Netns != "", "netns", "a network namespace")
+	say(i.VirtualMAC, "virtual_mac", "a virtual MAC")
+	say(!i.Accept, "accept", "accept = false")
+	say(i.Lease == LeaseStrict, "lease", "lease = %q", i.Lease)
+	say(i.Release != ReleaseHandOver, "release", "release = %q", i.Release)
+	say(i.Auth != nil && i.Auth.Type != AuthPass, "auth.type", "authentication by %s", authType(i))
+	say(len(i.Routes) > 0, "route", "a route")
+	say(len(i.Rules) > 0, "rule", "a rule")
+	say(i.PreventRelease, "lifecycle.prevent_release", "prevent_release")
+	say(i.Guard != nil, "guard", "a guard")
+	for _, v := range i.VIPs {
+		u.add(v.InstallPrefix != 0, i.Address, "vip.install_prefix", v.Src, "an installed prefix")
+		u.add(v.Label != "", i.Address, "vip.label", v.Src, "a label")
+		u.add(v.Scope != "", i.Address, "vip.scope", v.Src, "a scope")
+		u.add(v.Unadvertised, i.Address, "vip.advertise", v.Src, "advertise = false")
+	}
+	for _, t := range i.Track {
+		u.add(t.Reverse, i.Address, "track.reverse", t.Src, "reverse")
+	}
+	for _, m := range i.Members {
+		say(m.Speaks != "", "member", "a member that speaks %s", m.Speaks)
+		say(m.Status != "", "member", "a status address")
+	}
+}
+
+func authType(i *Instance) string {
+	if i.Auth == nil {
+		return ""
+	}
+	return i.Auth.Type
+}

@@ -1,0 +1,158 @@
+package plan
+
+import (
+	"net/netip"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// pair is the plan of lb1 of the nginx pair, as releases before this one made it.
+func pair() *Plan {
+	in := DefaultInstance()
+	in.Address, in.Name, in.Interface = "instance.VI_1", "VI_1", "eth0"
+	in.VRID, in.Version, in.AdvertMs, in.Priority = 51, 2, 2000, 101
+	in.SourceAddress = netip.MustParseAddr("172.29.88.224")
+	in.Auth = &Auth{Type: AuthPass, Password: Secret{Credential: "vrrp-VI_1"}}
+	in.Members = []Member{
+		{Node: "lb1", Address: netip.MustParseAddr("172.29.88.224"), Priority: 101},
+		{Node: "lb2", Address: netip.MustParseAddr("172.29.88.225"), Priority: 100},
+	}
+	in.VIPs = []VIP{{Address: netip.MustParsePrefix("172.29.88.222/32")}}
+	in.Track = []Track{{Check: "script.chk_nginx", Weight: -5}}
+	in.Notify = []Addr{"notify.ops_mail"}
+	check := DefaultCheck()
+	check.Address, check.Name, check.IntervalMs, check.TimeoutMs = "script.chk_nginx", "chk_nginx", 2000, 2000
+	check.Script = &Script{Command: []string{"/etc/hafile/check_nginx.sh"}}
+	mail := DefaultEmail()
+	mail.To, mail.From, mail.Relay = []string{"ops@example.net"}, "ha@lb1.example.net", "127.0.0.1:25"
+	return &Plan{Language: Language, Node: "lb1", Desired: Desired{
+		Instances: []Instance{in}, Checks: []Check{check},
+		Notifies: []Notify{{Address: "notify.ops_mail", On: []string{"active", "backup"}, Email: &mail}},
+	}}
+}
+
+// A release that adds a field changes no digest: nodes would be told to apply a plan that
+// changes nothing, and an approved one would no longer fit.
+func TestNewFieldsChangeNoDigest(t *testing.T) {
+	const before = "sha256:a8b0383070ee70aa448955af25ffd7a93d163dbf8fd975682ceafa24c8c897ce"
+	if got := pair().Digest(); got != before {
+		t.Errorf("the digest of the nginx pair was %s and is %s", before, got)
+	}
+}
+
+func TestThePairIsSoundAndSupported(t *testing.T) {
+	for _, p := range append(Verify(pair()), Unsupported(pair())...) {
+		t.Error(p)
+	}
+}
+
+func group(p *Plan) {
+	p.Desired.Instances[0].Track = nil
+	p.Desired.Groups = []Group{{Address: "sync_group.g", Name: "g", Instances: []Addr{"instance.VI_1"}}}
+}
+
+func watch(p *Plan, c Check) {
+	c.Name = c.Address.Name()
+	c.IntervalMs, c.TimeoutMs, c.Fall, c.Rise, c.OnFail = 1000, 1000, 3, 2, OnFailHandOver
+	p.Desired.Checks = append(p.Desired.Checks, c)
+	p.Desired.Instances[0].Track = append(p.Desired.Instances[0].Track, Track{Check: c.Address})
+}
+
+// What the runtime cannot do yet is sound, survives JSON and is named as such.
+func TestWhatIsNotInThisReleaseIsSoundAndNamed(t *testing.T) {
+	in := func(edit func(*Instance)) func(*Plan) { return func(p *Plan) { edit(&p.Desired.Instances[0]) } }
+	v3 := func(edit func(*Instance)) func(*Plan) {
+		return in(func(i *Instance) { i.Version, i.Auth = 3, nil; edit(i) })
+	}
+	tests := []struct {
+		name string
+		edit func(*Plan)
+		says string
+	}{
+		{"IPv6", v3(func(i *Instance) {
+			i.Family, i.SourceAddress, i.Members = IPv6, netip.Addr{}, nil
+			i.VIPs = []VIP{{Address: netip.MustParsePrefix("fe80::61/128")}}
+		}), "ipv6"},
+		{"unicast", in(func(i *Instance) { i.Transport, i.TTL, i.MinTTL = Unicast, 64, 60 }), "unicast"},
+		{"a group", in(func(i *Instance) { i.MulticastGroup = netip.MustParseAddr("224.0.0.99") }), "multicast group"},
+		{"a namespace", in(func(i *Instance) { i.Netns = "blue" }), "namespace"},
+		{"a virtual MAC", in(func(i *Instance) { i.VirtualMAC = true }), "virtual MAC"},
+		{"accept mode off", in(func(i *Instance) { i.Accept = false }), "accept = false"},
+		{"a strict lease", in(func(i *Instance) { i.Lease = LeaseStrict }), "strict"},
+		{"release at once", in(func(i *Instance) { i.Release = ReleaseAtOnce }), "at_once"},
+		{"ah", in(func(i *Instance) { i.Auth.Type = AuthAH }), "by ah"},
+		{"hmac", v3(func(i *Instance) {
+			i.Auth = &Auth{Type: AuthHMAC, Keys: []AuthKey{{ID: 1, Key: Secret{File: "/k"}}}, ActiveKey: 1, Mode: HMACEnforce, AntiReplay: ReplayTime}
+		}), "by hmac"},
+		{"a route", in(func(i *Instance) {
+			i.Routes = []Route{{To: netip.MustParsePrefix("10.0.0.0/8"), Via: netip.MustParseAddr("172.29.88.1")}}
+		}), "a route"},
+		{"a rule", in(func(i *Instance) {
+			i.Rules = []Rule{{Priority: 100, From: netip.MustParsePrefix("172.29.88.222/32"), Table: 7}}
+		}), "a rule"},
+		{"an installed prefix", in(func(i *Instance) { i.VIPs[0].InstallPrefix = 24 }), "prefix"},
+		{"a label", in(func(i *Instance) { i.VIPs[0].Label = "eth0:web" }), "a label"},
+		{"a scope", in(func(i *Instance) { i.VIPs[0].Scope = "link" }), "a scope"},
+		{"not in adverts", in(func(i *Instance) {
+			i.VIPs = append(i.VIPs, VIP{Address: netip.MustParsePrefix("2001:db8::1/128"), Unadvertised: true})
+		}), "advertise"},
+		{"reverse", in(func(i *Instance) { i.Track[0].Reverse = true }), "reverse"},
+		{"a guard", in(func(i *Instance) { i.Guard = &Guard{MinLivePeers: 1, Window: "22:00-04:00"} }), "guard"},
+		{"prevent_release", in(func(i *Instance) { i.PreventRelease = true }), "prevent_release"},
+		{"another dialect", in(func(i *Instance) { i.Members[1].Speaks = "keepalived-2.2" }), "keepalived-2.2"},
+		{"a status address", in(func(i *Instance) { i.Members[1].Status = "172.29.88.225:7112" }), "status"},
+		{"a sync group", group, "sync group"},
+		{"a webhook", func(p *Plan) {
+			w := DefaultWebhook()
+			w.URL = "https://hooks.example.net/ha"
+			p.Desired.Notifies[0].Email, p.Desired.Notifies[0].Webhook = nil, &w
+		}, "webhook"},
+		{"keep until the peer has it", func(p *Plan) { p.Removed = []Removal{{From: "instance.old", Release: RemoveKeepUntilPeer}} }, "keep_until_peer"},
+		{"on_fail", func(p *Plan) { p.Desired.Checks[0].OnFail = OnFailRelease }, "on_fail"},
+		{"http", func(p *Plan) {
+			watch(p, Check{Address: "check.a", HTTP: &HTTP{URL: "http://127.0.0.1/", Method: "GET", Expect: []int{200}}})
+		}, "of http"},
+		{"tcp", func(p *Plan) { watch(p, Check{Address: "check.a", TCP: &TCP{Address: "127.0.0.1:80"}}) }, "of tcp"},
+		{"process", func(p *Plan) { watch(p, Check{Address: "check.a", Process: &Process{Name: "nginx", Min: 1}}) }, "of process"},
+		{"file", func(p *Plan) { watch(p, Check{Address: "check.a", File: &File{Path: "/run/ok", Value: true}}) }, "of file"},
+		{"ping", func(p *Plan) {
+			watch(p, Check{Address: "check.a", Ping: &Ping{Address: netip.MustParseAddr("172.29.88.1")}})
+		}, "of ping"},
+		{"dns", func(p *Plan) {
+			watch(p, Check{Address: "check.a", DNS: &DNS{Server: "127.0.0.1:53", Name: "example.net", Type: "A"}})
+		}, "of dns"},
+		{"an interface", func(p *Plan) {
+			watch(p, Check{Address: "interface.bond1.100", Interface: &TrackedInterface{Name: "bond1.100"}})
+		}, "of interface"},
+		{"a route that is tracked", func(p *Plan) {
+			watch(p, Check{Address: "route.0.0.0.0/0", Route: &TrackedRoute{To: netip.MustParsePrefix("0.0.0.0/0")}})
+		}, "of route"},
+		{"another instance", func(p *Plan) {
+			two := p.Clone().Desired.Instances[0]
+			two.Address, two.VRID, two.VIPs[0].Address = "instance.VI_2", 52, netip.MustParsePrefix("172.29.88.223/32")
+			p.Desired.Instances = append(p.Desired.Instances, two)
+			watch(p, Check{Address: "instance.VI_2", Instance: &TrackedInstance{Address: "instance.VI_2"}})
+		}, "of instance"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			p := pair()
+			tt.edit(p)
+			for _, problem := range Verify(p) {
+				t.Errorf("not sound: %v", problem)
+			}
+			lacking := Unsupported(p)
+			if len(lacking) != 1 || !strings.Contains(lacking[0].Message, tt.says) {
+				t.Errorf("want one that says %q, got %v", tt.says, lacking)
+			}
+			if d := cmp.Diff(p, p.Clone(), cmp.Comparer(func(a, b netip.Addr) bool { return a == b }), cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })); d != "" {
+				t.Errorf("JSON loses something (-want +got):\n%s", d)
+			}
+			if p.Digest() == pair().Digest() && len(p.Removed) == 0 {
+				t.Error("the digest does not see it")
+			}
+		})
+	}
+}
