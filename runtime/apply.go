@@ -139,6 +139,9 @@ func sound(doc *planfile.Document) *control.Problem {
 		}
 		return bad(problems[0].Code, problems[0].Error()+more+". Run hafile validate and make the plan anew.")
 	}
+	if lacking := plan.Unsupported(&doc.Plan); len(lacking) > 0 {
+		return bad(lacking[0].Code, lacking[0].Error()+". Take it out, or install a release that has it.")
+	}
 	if doc.Digest != doc.Plan.Digest() {
 		return bad(planfile.CodeUnreadable, "Its digest is not that of its content. Make it anew with hafile plan.")
 	}

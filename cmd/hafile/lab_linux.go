@@ -94,6 +94,11 @@ func (c *cli) lab(ctx context.Context, o *labOptions) error {
 	if err != nil {
 		return err
 	}
+	for _, n := range conf.Nodes {
+		if err := conf.supported(v, n.Name); err != nil {
+			return err
+		}
+	}
 	suite, err := c.stories(v, o)
 	if err != nil {
 		return err

@@ -88,6 +88,20 @@ func (c *cli) load(target string, vars *varFlags) (*config, error) {
 // root is the directory, the reader of a message does not.
 func newConfig(dir, target string, res *lang.Result, ds diag.Diagnostics) *config {
 	conf := &config{Result: res, target: target, sources: map[string][]byte{}}
+	conf.diags = renamed(dir, ds)
+	if res != nil {
+		for node, lacking := range res.Unsupported {
+			res.Unsupported[node] = renamed(dir, lacking)
+		}
+		for name, src := range res.Files {
+			conf.sources[filepath.Join(dir, name)] = src
+		}
+	}
+	return conf
+}
+
+func renamed(dir string, ds diag.Diagnostics) diag.Diagnostics {
+	var out diag.Diagnostics
 	rename := func(r diag.Range) diag.Range {
 		if r.Filename != "" && !filepath.IsAbs(r.Filename) {
 			r.Filename = filepath.Join(dir, r.Filename)
@@ -104,14 +118,21 @@ func newConfig(dir, target string, res *lang.Result, ds diag.Diagnostics) *confi
 			related[i] = diag.Related{Range: rename(rel.Range), Message: rel.Message}
 		}
 		d.Related = related
-		conf.diags = append(conf.diags, d)
+		out = append(out, d)
 	}
-	if res != nil {
-		for name, src := range res.Files {
-			conf.sources[filepath.Join(dir, name)] = src
-		}
+	return out
+}
+
+// supported refuses what the node's plan asks for and this release cannot do.
+func (c *config) supported(v *view, node string) error {
+	lacking := c.Unsupported[node]
+	if len(lacking) == 0 {
+		return nil
 	}
-	return conf
+	if err := v.diagnostics(lacking, c.sources); err != nil {
+		return err
+	}
+	return exit(exitError)
 }
 
 // loadGood is load for commands that go on only with a configuration without errors:

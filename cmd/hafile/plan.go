@@ -99,6 +99,9 @@ func (c *cli) makePlan(ctx context.Context, v *view, target string, o *planOptio
 	if err != nil {
 		return nil, render.Facts{}, err
 	}
+	if err := conf.supported(v, node); err != nil {
+		return nil, render.Facts{}, err
+	}
 	client := control.NewClient(c.socket)
 	defer client.Close()
 	running, status, err := askRunning(ctx, client)

@@ -125,11 +125,11 @@ func redacted(r *RunningPlan) *RunningPlan {
 	}
 	c := *r
 	c.Plan = r.Plan.Clone()
-	for i := range c.Plan.Desired.Instances {
-		if a := c.Plan.Desired.Instances[i].Auth; a != nil && a.Password.Inline() {
-			a.Password = plan.Secret{Value: plan.Redacted}
+	c.Plan.EachSecret(func(_ plan.Addr, s *plan.Secret) {
+		if s.Inline() {
+			*s = plan.Secret{Value: plan.Redacted}
 		}
-	}
+	})
 	return &c
 }
 
