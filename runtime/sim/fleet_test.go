@@ -319,7 +319,9 @@ func (f *fleet) editOnce(r *rand.Rand, live bool) string {
 func (f *fleet) freeVIP(r *rand.Rand) plan.VIP {
 	for {
 		v := vip(200 + r.IntN(50))
-		used := slices.ContainsFunc(f.instances, func(g group) bool { return slices.Contains(g.common.VIPs, v) })
+		used := slices.ContainsFunc(f.instances, func(g group) bool {
+			return slices.ContainsFunc(g.common.VIPs, func(o plan.VIP) bool { return o.Address == v.Address })
+		})
 		if !used {
 			return v
 		}

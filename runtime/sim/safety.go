@@ -193,6 +193,9 @@ func S2(*World) Watch {
 		return adverts(f, func(key plan.WireKey, priority uint8) string {
 			s := site{f.Machine, key}
 			before, now := roleIn(f.Before, key), roleIn(f.View, key)
+			if in := router(f.Before, key); f.Cause == Committed && in != nil && in.Leaving {
+				said[s] = 0 // it is taken back, and may leave again
+			}
 			if priority > 0 {
 				said[s] = 0
 				if before != vrrp.Active && now != vrrp.Active && !passed(f, key, vrrp.Active) {
