@@ -40,11 +40,19 @@
 // winner may have been cut off or asleep and not know that hosts have learned another
 // address; hearing a lesser active it announces itself again.
 //
+// Sweeps. An edit of what the wire sees (VRID, version, interface, and in version 2 the
+// interval and the password) takes two of them through the group. In the first a router
+// keeps the face that it had beside the new one: it sends as both, at the pace of the
+// faster, and silence ends with an advert as either. Members may take it in any order, for
+// those with and those without it hear each other all the time. The second leaves the old
+// face out, when every member has the new one. Neither is a goodbye.
+//
 // What always holds (each has a test):
 //   - adverts with priority above 0 leave only while active;
 //   - a backup becomes active only by its own deadline, never by what it hears;
 //   - a packet that fails a check changes nothing but a counter, and, before the first
-//     claim, may put the router into fault, naming who speaks otherwise;
+//     claim, may put the router into fault, naming who speaks otherwise and not as this
+//     router too;
 //   - a new Spec never moves a running deadline to a later instant and never says goodbye;
 //   - only active and leaving hold the addresses for good; any other role for the grace,
 //     or, after a start that found them in place, until somebody else is heard;

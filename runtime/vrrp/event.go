@@ -6,9 +6,10 @@ import "net/netip"
 type Event struct {
 	Kind EventKind
 
-	Advert *Advert    // Heard, Rejected; valid only during the step
-	From   netip.Addr // Heard, Rejected
-	Reason Reason     // Rejected: why
+	Advert  *Advert    // Heard, Rejected; valid only during the step
+	From    netip.Addr // Heard, Rejected
+	Segment uint8      // Heard, Rejected: where; see Face
+	Reason  Reason     // Rejected: why
 
 	Priority uint8  // Priority
 	Failing  string // Failing: what failed, empty when nothing fails any more
@@ -57,6 +58,7 @@ type Effect struct {
 	Kind EffectKind
 
 	Priority uint8  // Send: what the advert carries; 0 is goodbye
+	Face     int    // Send: as which face; 0 is the current one
 	From, To Role   // Change
 	Why      string // Change
 }
@@ -65,7 +67,8 @@ type Effect struct {
 type EffectKind uint8
 
 const (
-	// Send one advert with the priority of the effect.
+	// Send one advert with the priority of the effect, as one face. Former faces come
+	// first: a member that knows the old one only must hear it before a stranger.
 	Send EffectKind = iota + 1
 	// Claim: the addresses are wanted from now on. Claim and Yield take turns.
 	Claim

@@ -70,6 +70,7 @@ type move struct {
 	deadline bool          // the event comes at the deadline, if there is one
 	spec     *Spec         // instead of an event
 	damaged  bool          // a packet that fails a check
+	vrid     uint8         // a packet that only a router with this VRID gets
 }
 
 func openings() [][]string {
@@ -131,11 +132,21 @@ func moves(spec Spec) []move {
 	respec("spec: faster", func(s *Spec) { s.Interval, s.DownAdverts = s.Interval/2, 2 })
 	respec("spec: slower", func(s *Spec) { s.Interval = 4 * time.Second })
 	respec("spec: rival 200", func(s *Spec) { s.Rival = 200 })
+	swept := func(s *Spec) {
+		s.VRID, s.Interval, s.Former = 52, 4*time.Second, []Face{spec.face(0)}
+	}
+	respec("spec: swept", swept)
+	respec("spec: retired", func(s *Spec) { swept(s); s.Former = nil })
+	hear("hear 200 as 52", 200, high, func(a *Advert) { a.VRID, a.Interval = 52, 4*time.Second })
+	hear("hear 40 as 52", 40, high, func(a *Advert) { a.VRID, a.Interval = 52, 4*time.Second })
 	var list []move
 	for _, name := range slices.Sorted(maps.Keys(m)) {
 		move := m[name]
 		move.name = name
 		move.damaged = damaged(name, spec)
+		if a := move.ev.Advert; a != nil {
+			move.vrid = a.VRID
+		}
 		list = append(list, move)
 	}
 	return list
@@ -171,7 +182,7 @@ func (h *history) explore(alphabet []move, depth int) {
 	h.seen[key] = depth
 	for i := range alphabet {
 		m := &alphabet[i]
-		if m.ev.Kind == Start && !h.router.Gone() {
+		if m.ev.Kind == Start && !h.router.Gone() || m.vrid != 0 && !knows(&h.router, m.vrid) {
 			continue
 		}
 		next := *h
@@ -210,6 +221,8 @@ type state struct {
 	claimed, installed       bool
 	hasClaimed, outdone      bool
 	stale, heard, up, found  bool
+	stranger, heardLately    bool
+	lane, former             int
 }
 
 // specState is what the moves change of a spec.
@@ -217,6 +230,7 @@ type specState struct {
 	interval time.Duration
 	adverts  int
 	rival    uint8
+	vrid     uint8
 }
 
 func (h *history) state() state {
@@ -228,12 +242,13 @@ func (h *history) state() state {
 		return at - h.now + beginning
 	}
 	s := state{
-		spec: specState{r.spec.Interval, r.spec.DownAdverts, r.spec.Rival},
+		spec: specState{r.spec.Interval, r.spec.DownAdverts, r.spec.Rival, r.spec.VRID},
 		role: r.role, effective: r.effective, failing: r.failing != "", linked: r.link == "",
 		adopted: r.adopted, start: left(r.startAt), fault: left(r.faultTill), release: left(r.releaseAt),
 		assert: left(r.lastAssert), cadence: r.cadence, claimed: r.claimed, installed: r.installed,
 		hasClaimed: r.hasClaimed, outdone: r.outdone, stale: r.stale.IsValid(), heard: r.heard.At != 0,
-		up: h.up, found: h.found,
+		up: h.up, found: h.found, stranger: r.stranger.IsValid(), heardLately: r.heard.Address.IsValid() && h.now.Sub(r.heard.At) < r.downInterval(),
+		lane: r.lane, former: len(r.spec.Former),
 	}
 	switch r.role {
 	case Backup:
@@ -297,9 +312,16 @@ func (h *history) step(ev Event) {
 // checkEffects walks the effects with the role that holds at each.
 func (h *history) checkEffects(before *Router, ev Event) {
 	role, after := before.Role(), h.router.Role()
+	face := len(h.router.spec.Former) // that is due
 	for _, e := range h.effects {
 		switch e.Kind {
 		case Send:
+			if e.Face != face {
+				h.fail("sent as %d, %d was due", e.Face, face)
+			}
+			if face--; face < 0 {
+				face = len(h.router.spec.Former)
+			}
 			if e.Priority > 0 && role != Active && after != Active {
 				h.fail("an advert from %s to %s", role, after)
 			}
@@ -322,6 +344,9 @@ func (h *history) checkEffects(before *Router, ev Event) {
 			}
 			role = e.To
 		}
+	}
+	if face != len(h.router.spec.Former) {
+		h.fail("not sent as %d", face)
 	}
 	if role != after {
 		h.fail("role %s without a change", after)

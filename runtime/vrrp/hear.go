@@ -10,16 +10,18 @@ import (
 
 // hear is RFC 9568, 7.1 and 6.4: the checks that need the router, then what its role
 // makes of the advert.
-func (r *Router) hear(now Instant, a *Advert, from netip.Addr, out []Effect) []Effect {
-	if from == r.spec.Source {
+func (r *Router) hear(now Instant, ev Event, out []Effect) []Effect {
+	a, from := ev.Advert, ev.From
+	if r.isOwn(from) {
 		r.counters.Dropped[wire.OwnSource]++
 		return out
 	}
-	if reason := r.mismatch(a); reason != wire.OK {
+	face, reason := r.spec.recognize(ev.Segment, a)
+	if reason != wire.OK {
 		return r.strange(now, a, from, reason, out)
 	}
 	r.count(a)
-	r.heard = Peer{Address: from, Priority: a.Priority, At: now}
+	r.heard = Peer{Address: from, Priority: a.Priority, At: now, Face: face}
 	switch r.role {
 	case Waiting:
 		r.releaseFor(now, a)
@@ -29,8 +31,30 @@ func (r *Router) hear(now Instant, a *Advert, from netip.Addr, out []Effect) []E
 		return r.hearActive(now, a, from, out)
 	case Leaving:
 		return r.hearLeaving(now, a, out)
+	case Fault:
+		return r.noStranger(now, from, out)
 	}
 	return out
+}
+
+// isOwn: an advert of this router that came back.
+func (r *Router) isOwn(from netip.Addr) bool {
+	for i := range r.spec.Former {
+		if r.spec.Former[i].Source == from {
+			return true
+		}
+	}
+	return r.spec.Source == from
+}
+
+// noStranger ends a fault for another dialect: who speaks it speaks ours too, because an
+// edit is being swept through the group.
+func (r *Router) noStranger(now Instant, from netip.Addr, out []Effect) []Effect {
+	if r.stranger != from {
+		return out
+	}
+	r.faultTill, r.stranger = 0, netip.Addr{}
+	return r.recover(now, fmt.Sprintf("%s speaks as this router does too", from), out)
 }
 
 func (r *Router) count(a *Advert) {
@@ -50,24 +74,6 @@ func (r *Router) rejected(now Instant, ev Event, out []Effect) []Effect {
 	return out
 }
 
-// mismatch is what separates two groups that share a VRID. Version 3 has no
-// authentication and learns the interval; version 2 drops another one.
-func (r *Router) mismatch(a *Advert) Reason {
-	switch {
-	case a.Version != r.spec.Version:
-		return wire.VersionMismatch
-	case a.Version == 3:
-		return wire.OK
-	case a.Auth != r.spec.Auth:
-		return wire.AuthTypeMismatch
-	case a.Auth == wire.AuthPass && a.Password != r.spec.Password:
-		return wire.AuthFailed
-	case a.Interval != r.spec.Interval:
-		return wire.IntervalMismatch
-	}
-	return wire.OK
-}
-
 // strange drops an advert in another dialect. Before its first claim the router goes to
 // fault while it hears such a neighbour: both would end as active, each deaf to the
 // other. Later it holds what it has, or one forged packet could stop a group.
@@ -75,7 +81,7 @@ func (r *Router) strange(now Instant, a *Advert, from netip.Addr, reason Reason,
 	r.counters.Dropped[reason]++
 	waiting := r.role == Backup || r.role == Waiting && r.startAt != 0
 	switch {
-	case r.hasClaimed:
+	case r.hasClaimed, r.speaksOurs(now, from):
 		return out
 	case waiting, r.role == Fault && r.faultTill != 0:
 		r.faultTill = now.Add(3*max(a.Interval, r.spec.Interval) + time.Second)
@@ -83,7 +89,14 @@ func (r *Router) strange(now Instant, a *Advert, from netip.Addr, reason Reason,
 	if !waiting {
 		return out
 	}
+	r.stranger = from
 	return r.fail(r.dialect(a, from, reason), out)
+}
+
+// speaksOurs: a neighbour that is heard in this router's dialect as well has an edit that
+// this router has not yet; see Face.
+func (r *Router) speaksOurs(now Instant, from netip.Addr) bool {
+	return r.heard.At != 0 && r.heard.Address == from && now.Sub(r.heard.At) < r.downInterval()
 }
 
 // dialect says what a stranger speaks. It never shows a password.
@@ -106,9 +119,8 @@ func (r *Router) dialect(a *Advert, from netip.Addr, reason Reason) string {
 // Describe says what keeps an advert from belonging to a router with this spec; empty
 // if nothing does. It serves whoever listens before a router is started.
 func Describe(spec Spec, a *Advert, from netip.Addr) string {
-	r := New(spec)
-	if reason := r.mismatch(a); reason != wire.OK {
-		return r.dialect(a, from, reason)
+	if _, reason := spec.recognize(0, a); reason != wire.OK {
+		return New(spec).dialect(a, from, reason)
 	}
 	return ""
 }
@@ -154,10 +166,14 @@ func (r *Router) takesOverFrom(now Instant, a *Advert) bool {
 // preempts is asked of the plan. The owner always does (RFC 9568, 6.1).
 func (r *Router) preempts() bool { return r.spec.Preempt || r.spec.Priority == Owner }
 
-// adopt learns the active's interval, within bounds (version 3 only).
+// adopt counts silence by the face just heard, and learns the active's interval, within
+// bounds (version 3 only).
 func (r *Router) adopt(a *Advert) {
-	if r.spec.Version == 3 {
-		r.adopted = min(a.Interval, max(adoptMin, adoptFactor*r.spec.Interval))
+	r.lane = r.heard.Face
+	f := r.spec.face(r.lane)
+	r.adopted = f.Interval
+	if f.Version == 3 {
+		r.adopted = min(a.Interval, max(adoptMin, adoptFactor*f.Interval))
 	}
 }
 
@@ -167,7 +183,7 @@ func (r *Router) hearActive(now Instant, a *Advert, from netip.Addr, out []Effec
 	case a.Priority == 0:
 		r.advertAt = now.Add(r.cadence.interval)
 		return r.send(r.Advertised(), out)
-	case outranks(a, from, r.Advertised(), r.spec.Source):
+	case outranks(a, from, r.Advertised(), r.spec.face(r.heard.Face).Source):
 		// The last word: the winner may have been deaf or asleep while hosts learned
 		// this router's address. A lesser advert makes it announce itself again.
 		out = r.send(r.Advertised(), out)
@@ -217,7 +233,6 @@ func (r *Router) giveWay(now Instant, a *Advert, why string, out []Effect) []Eff
 		return r.change(Fault, r.failing+" fails; "+why, out)
 	}
 	r.stale = lacks(r.spec.Addresses, a)
-	r.adopted = r.spec.Interval
 	r.adopt(a)
 	r.arm(now)
 	return r.change(Backup, why, out)

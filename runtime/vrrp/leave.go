@@ -48,7 +48,10 @@ func (r *Router) reconsider(now Instant, why string, out []Effect) []Effect {
 func (r *Router) beginLeave(now Instant, why string, l leave, out []Effect) []Effect {
 	l.left = goodbyeCount - 1
 	l.next = now.Add(goodbyeSpacing)
-	l.until = now.Add(Down(r.spec.Version, 1, max(r.cadence.interval, r.spec.Interval), 3))
+	for k := range r.spec.faces() {
+		f := r.spec.face(k)
+		l.until = max(l.until, now.Add(Down(f.Version, 1, max(r.cadence.interval, f.Interval), 3)))
+	}
 	r.leave = l
 	r.advertAt, r.refusedAt = 0, 0
 	out = r.send(0, out)
@@ -107,5 +110,5 @@ func (r *Router) Gone() bool { return r.stopped() && !r.claimed }
 
 // grace is how long the addresses stay after giving way; see doc.go.
 func (r *Router) grace() time.Duration {
-	return min(graceMax, r.spec.Interval/2)
+	return min(graceMax, r.spec.beat()/2)
 }

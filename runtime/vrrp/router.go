@@ -16,7 +16,8 @@ type Router struct {
 	failing   string
 	link      string
 
-	adopted time.Duration // the active's interval; a version 2 router never learns one
+	lane    int           // the face by which silence is counted: heard last, else the slowest
+	adopted time.Duration // the active's interval; a version 2 face never learns one
 
 	startAt   Instant // waiting: end of the start delay
 	armedAt   Instant // backup: when its silence began
@@ -26,7 +27,8 @@ type Router struct {
 	releaseAt Instant // backup: end of the grace
 	refusedAt Instant // active: the kernel refuses since
 	refusal   string
-	faultTill Instant // fault: a cause that only time cures
+	faultTill Instant    // fault: a cause that only time cures
+	stranger  netip.Addr // fault: who speaks another dialect; not set where that is not the cause
 
 	cadence cadence
 	leave   leave
@@ -54,6 +56,7 @@ type Peer struct {
 	Address  netip.Addr
 	Priority uint8
 	At       Instant // 0: nobody yet
+	Face     int     // of the router, as which it was heard; 0 is the current one
 }
 
 // Counters of a router, never reset.
@@ -67,10 +70,9 @@ type Counters struct {
 
 // New is a router that waits for its Start.
 func New(spec Spec) *Router {
-	return &Router{
-		spec: spec, effective: spec.Priority, adopted: spec.Interval,
-		cadence: cadence{interval: spec.Interval},
-	}
+	r := &Router{spec: spec, effective: spec.Priority, cadence: cadence{interval: spec.beat()}}
+	r.listenSlowly()
+	return r
 }
 
 // Role at present.
@@ -135,7 +137,7 @@ func (r *Router) Step(now Instant, ev Event, out []Effect) []Effect {
 	case Tick:
 		return r.tick(now, out)
 	case Heard:
-		return r.hear(now, ev.Advert, ev.From, out)
+		return r.hear(now, ev, out)
 	case Rejected:
 		return r.rejected(now, ev, out)
 	case Priority:
@@ -182,27 +184,33 @@ func (r *Router) start(now Instant, ev Event, out []Effect) []Effect {
 // listen makes the router a backup with its full down interval before it, or active at
 // once where it owns the addresses.
 func (r *Router) listen(now Instant, why string, out []Effect) []Effect {
-	r.startAt = 0
+	r.startAt, r.stranger = 0, netip.Addr{}
 	if r.failing != "" {
 		return r.fail(r.failing+" fails", out)
 	}
 	if r.spec.Priority == Owner {
 		return r.activate(now, "priority 255: it owns the addresses", out)
 	}
-	r.adopted = r.spec.Interval
+	r.listenSlowly()
 	r.arm(now)
 	r.preemptAt = 0
 	return r.change(Backup, why, out)
+}
+
+// listenSlowly counts silence by the slowest face, until one is heard.
+func (r *Router) listenSlowly() {
+	r.lane = r.spec.slowest(r.effective)
+	r.adopted = r.spec.face(r.lane).Interval
 }
 
 // activate sends first, so that a lesser active falls silent, then claims (RFC 9568,
 // 6.4.2). The announcement waits for the kernel unless it has the addresses already.
 func (r *Router) activate(now Instant, why string, out []Effect) []Effect {
 	r.startAt, r.downAt, r.preemptAt, r.releaseAt, r.refusedAt = 0, 0, 0, 0, 0
-	r.stale = netip.Addr{}
+	r.stale, r.stranger = netip.Addr{}, netip.Addr{}
 	r.outdone = r.outranked()
-	r.cadence = cadence{interval: r.spec.Interval}
-	r.advertAt = now.Add(r.spec.Interval)
+	r.cadence = cadence{interval: r.spec.beat()}
+	r.advertAt = now.Add(r.cadence.interval)
 	out = r.send(r.Advertised(), out)
 	out = r.claim(out)
 	out = r.change(Active, why, out)
@@ -229,7 +237,7 @@ func (r *Router) tick(now Instant, out []Effect) []Effect {
 		out = r.tickLeaving(now, out)
 	case Fault:
 		if r.faultTill != 0 && r.faultTill <= now {
-			r.faultTill = 0
+			r.faultTill, r.stranger = 0, netip.Addr{}
 			out = r.recover(now, "the cause of the fault has passed", out)
 		}
 	}
@@ -246,7 +254,7 @@ func (r *Router) tickActive(now Instant, out []Effect) []Effect {
 		return out
 	}
 	out = r.send(r.Advertised(), out)
-	r.cadence.sent(r.spec.Interval)
+	r.cadence.sent(r.spec.beat())
 	r.advertAt = r.advertAt.Add(r.cadence.interval)
 	if r.advertAt <= now {
 		r.advertAt = now.Add(r.cadence.interval)
@@ -399,11 +407,14 @@ func (r *Router) frozen(now Instant) {
 }
 
 func (r *Router) send(priority uint8, out []Effect) []Effect {
-	r.counters.Sent++
-	if priority == 0 {
-		r.counters.Goodbyes++
+	for k := len(r.spec.Former); k >= 0; k-- {
+		r.counters.Sent++
+		if priority == 0 {
+			r.counters.Goodbyes++
+		}
+		out = append(out, Effect{Kind: Send, Priority: priority, Face: k})
 	}
-	return append(out, Effect{Kind: Send, Priority: priority})
+	return out
 }
 
 func (r *Router) claim(out []Effect) []Effect {
@@ -442,7 +453,9 @@ func (r *Router) change(to Role, why string, out []Effect) []Effect {
 	return append(out, Effect{Kind: Change, From: from, To: to, Why: why})
 }
 
-func (r *Router) skew() time.Duration { return Skew(r.spec.Version, r.effective, r.adopted) }
+func (r *Router) skew() time.Duration {
+	return Skew(r.spec.face(r.lane).Version, r.effective, r.adopted)
+}
 
 // arm begins a down interval.
 func (r *Router) arm(now Instant) {
@@ -451,13 +464,23 @@ func (r *Router) arm(now Instant) {
 }
 
 func (r *Router) downInterval() time.Duration {
-	return Down(r.spec.Version, r.effective, r.adopted, r.spec.DownAdverts)
+	return Down(r.spec.face(r.lane).Version, r.effective, r.adopted, r.spec.DownAdverts)
 }
 
-// Message is the advert with this priority, ready for the codec.
-func (r *Router) Message(priority uint8) Advert {
+// Silence is how long a backup of this router hears nothing before it takes over.
+func (r *Router) Silence() time.Duration { return r.downInterval() }
+
+// Message is the advert with this priority as the current face, ready for the codec.
+func (r *Router) Message(priority uint8) Advert { return r.MessageAs(0, priority) }
+
+// MessageAs is the advert with this priority as the face of a Send.
+func (r *Router) MessageAs(face int, priority uint8) Advert {
+	f := r.spec.face(face)
 	return Advert{
-		Version: r.spec.Version, VRID: r.spec.VRID, Priority: priority, Interval: r.spec.Interval,
-		Auth: r.spec.Auth, Password: r.spec.Password, Checksum: r.spec.Checksum, Addresses: r.spec.Addresses,
+		Version: f.Version, VRID: f.VRID, Priority: priority, Interval: f.Interval,
+		Auth: f.Auth, Password: f.Password, Checksum: f.Checksum, Addresses: r.spec.Addresses,
 	}
 }
+
+// Face of a Send.
+func (r *Router) Face(k int) Face { return r.spec.face(k) }

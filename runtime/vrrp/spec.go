@@ -16,8 +16,7 @@ type Reason = wire.Reason
 // Owner is the priority of a router whose interface address is the virtual address.
 const Owner = 255
 
-// Spec is what a router is told to be. Its wire identity (interface, family, VRID,
-// version) never changes in a running router.
+// Spec is what a router is told to be. Its own fields are its current face on the wire.
 type Spec struct {
 	Version  uint8
 	VRID     uint8
@@ -33,6 +32,9 @@ type Spec struct {
 	Password     wire.Password
 	Checksum     wire.ChecksumForm
 	Addresses    []netip.Addr // in the order of the advert
+	// Former are faces that the group may still use; see Face. A router with them sends
+	// each advert as every one of its faces and listens to all.
+	Former []Face
 	// Rival is the highest priority that another member is configured with; 0 if there
 	// is no other member or none is known. See the offer in doc.go.
 	Rival uint8

@@ -22,6 +22,8 @@ import (
 //	NAME hears SOURCE PRIORITY [key=value ...]
 //	NAME rejects SOURCE REASON
 //	NAME spec [key=value ...]               a new Spec, then its priority
+//	NAME sweep [key=value ...]              the same, with the faces so far as former ones
+//	NAME retire                             the former faces go
 //	NAME show                               where it stands
 //	kernel NAME mute                        it answers no claim any more
 //	cut NAME                                neither heard nor hearing, until "mend NAME"
@@ -30,10 +32,11 @@ import (
 //
 // and what follows from it is printed, with the time since the beginning.
 type stage struct {
-	t       testing.TB
+	t       tester
 	now     Instant
 	names   []string
 	actors  map[string]*actor
+	lost    func(f flight, to string) bool
 	flights []flight
 	out     strings.Builder
 }
@@ -60,7 +63,13 @@ const (
 	kernelLag = time.Millisecond
 )
 
-func newStage(t testing.TB) *stage {
+// tester is a test, or a rapid one.
+type tester interface {
+	Helper()
+	Fatalf(string, ...any)
+}
+
+func newStage(t tester) *stage {
 	return &stage{t: t, now: beginning, actors: map[string]*actor{}}
 }
 
@@ -144,6 +153,8 @@ func (s *stage) edit(spec *Spec, settings []string) {
 		switch key {
 		case "version":
 			spec.Version = s.number(value)
+		case "vrid":
+			spec.VRID = s.number(value)
 		case "source":
 			spec.Source, err = netip.ParseAddr(value)
 		case "priority":
@@ -160,6 +171,8 @@ func (s *stage) edit(spec *Spec, settings []string) {
 			spec.StartDelay, err = time.ParseDuration(value)
 		case "password":
 			spec.Auth, spec.Password = wire.AuthPass, wire.NewPassword(value)
+		case "plain":
+			spec.Auth, spec.Password = wire.AuthNone, wire.Password{}
 		case "rival":
 			spec.Rival = s.number(value)
 		case "checksum":
@@ -220,8 +233,14 @@ func (s *stage) order(words []string, line string) {
 		ev.Kind, ev.Advert.Auth = Rejected, 2
 		for ev.Reason = wire.OK; ev.Reason.String() != words[3]; ev.Reason++ {
 		}
-	case "spec":
+	case "spec", "sweep", "retire":
 		spec := *a.router.Spec()
+		if words[1] == "sweep" {
+			spec.Former = sweep(&spec, func(next *Spec) { s.edit(next, words[2:]) })
+		}
+		if words[1] == "retire" {
+			spec.Former = nil
+		}
 		s.edit(&spec, words[2:])
 		a.router.Reconfigure(s.now, spec)
 		ev = Event{Kind: Priority, Priority: spec.Priority}
@@ -232,6 +251,20 @@ func (s *stage) order(words []string, line string) {
 		s.t.Fatalf("%s: no such line", line)
 	}
 	s.step(name, ev)
+}
+
+// sweep is what an edit leaves behind: every face that the router had, but for the one
+// that it has from now on.
+func sweep(spec *Spec, edit func(*Spec)) []Face {
+	next := *spec
+	edit(&next)
+	var former []Face
+	for k := range spec.faces() {
+		if f := spec.face(k); f.identity() != next.face(0).identity() {
+			former = append(former, f)
+		}
+	}
+	return former
 }
 
 // hearing is an advert from somebody who is configured as the router is, but for the
@@ -281,7 +314,7 @@ func (s *stage) step(name string, ev Event) {
 		s.print(name, e)
 		switch e.Kind {
 		case Send:
-			s.send(name, e.Priority)
+			s.send(name, e)
 		case Claim:
 			a.kernel = s.now.Add(kernelLag)
 		case Yield:
@@ -290,14 +323,24 @@ func (s *stage) step(name string, ev Event) {
 	}
 }
 
-func (s *stage) send(name string, priority uint8) {
+func (s *stage) send(name string, e Effect) {
 	a := s.actors[name]
 	if a.cut {
 		return
 	}
-	m := a.router.Message(priority)
+	m := a.router.MessageAs(e.Face, e.Priority)
 	h := wire.Header{Source: a.router.Spec().Source}
 	s.flights = append(s.flights, flight{s.now.Add(latency), name, wire.Append(nil, h, &m)})
+}
+
+// knows: what a socket's filter lets through.
+func knows(r *Router, vrid uint8) bool {
+	for k := range r.spec.faces() {
+		if r.spec.face(k).VRID == vrid {
+			return true
+		}
+	}
+	return false
 }
 
 // run moves the clock to every instant at which something is due. Packets come before
@@ -353,6 +396,9 @@ func (s *stage) deliver() {
 				h, reason := wire.Parse(f.packet, &advert)
 				if reason != wire.OK {
 					s.t.Fatalf("%s sent %x: %s", f.from, f.packet, reason)
+				}
+				if s.lost != nil && s.lost(f, name) || !knows(a.router, advert.VRID) {
+					continue
 				}
 				s.step(name, Event{Kind: Heard, Advert: &advert, From: h.Source})
 			}

@@ -35,10 +35,14 @@ func (e Event) String() string {
 func (e Effect) String() string {
 	switch e.Kind {
 	case Send:
-		if e.Priority == 0 {
-			return "goodbye"
+		as := ""
+		if e.Face > 0 {
+			as = fmt.Sprintf(" as former %d", e.Face)
 		}
-		return fmt.Sprintf("advert %d", e.Priority)
+		if e.Priority == 0 {
+			return "goodbye" + as
+		}
+		return fmt.Sprintf("advert %d%s", e.Priority, as)
 	case Claim:
 		return "claim"
 	case Yield:
