@@ -15,20 +15,41 @@ func (n *Node) Commit(now vrrp.Instant, next Resolved, out []Effect) []Effect {
 	n.begin(now, out)
 	n.plan = next.Plan
 	n.forgetChecks()
-	kept := make(map[plan.WireKey]bool, len(next.Plan.Desired.Instances))
-	for i := range next.Plan.Desired.Instances {
-		kept[next.Plan.Desired.Instances[i].Wire()] = true
-	}
+	heirs := n.heirs(&next)
 	for _, r := range n.order {
-		if !kept[r.key] {
+		if !r.taken {
 			n.leave(r)
 		}
+		r.taken = false
 	}
 	for i := range next.Plan.Desired.Instances {
-		n.place(next, &next.Plan.Desired.Instances[i])
+		n.place(next, &next.Plan.Desired.Instances[i], heirs[i])
 	}
 	n.sort()
 	return n.end()
+}
+
+// heirs finds for each instance the router that goes on as it, or none. An identity of
+// the plan comes before all former ones.
+func (n *Node) heirs(next *Resolved) []*router {
+	all := next.Plan.Desired.Instances
+	heirs := make([]*router, len(all))
+	take := func(i int, r *router) {
+		if r != nil {
+			heirs[i], r.taken = r, true
+		}
+	}
+	for i := range all {
+		if r := n.routers[all[i].Wire()]; r != nil && r.key == all[i].Wire() {
+			take(i, r)
+		}
+	}
+	for i := range all {
+		if heirs[i] == nil {
+			take(i, n.inherits(&all[i], n.formers(next, &all[i])))
+		}
+	}
+	return heirs
 }
 
 // forgetChecks drops what is known of checks that the plan no longer has: if one comes
@@ -42,26 +63,27 @@ func (n *Node) forgetChecks() {
 }
 
 // place gives one instance its router.
-func (n *Node) place(next Resolved, i *plan.Instance) {
-	host := next.Hosts[i.Address]
-	spec := specOf(next.Plan, i, host)
-	r := n.routers[i.Wire()]
+func (n *Node) place(next Resolved, i *plan.Instance, r *router) {
+	host, formers := next.Hosts[i.Address], n.formers(&next, i)
+	if r == nil {
+		r = &router{}
+	}
+	spec := specOf(next.Plan, i, host, formers, &r.places)
 	switch {
-	case r == nil:
-		n.start(i, host, spec)
+	case r.core == nil:
+		n.start(r, i, host, formers, spec)
 	case r.leaving || r.broken != "":
-		n.restart(r, i, host, spec)
+		n.restart(r, i, host, formers, spec)
 	default:
-		n.reconfigure(r, i, host, spec)
+		n.reconfigure(r, i, host, formers, spec)
 	}
 }
 
-func (n *Node) start(i *plan.Instance, host Host, spec vrrp.Spec) {
-	r := &router{
-		key: i.Wire(), instance: i, core: vrrp.New(spec), source: host.Source,
-		addresses: addressesOf(i), since: n.now, why: "not started",
-	}
-	n.routers[r.key] = r
+func (n *Node) start(r *router, i *plan.Instance, host Host, formers []Former, spec vrrp.Spec) {
+	r.instance, r.core, r.source, r.sources = i, vrrp.New(spec), host.Source, sourcesOf(formers)
+	r.spare, r.since, r.why = elsewhere(i, formers), n.now, "not started"
+	r.addresses = slices.Concat(r.spare, addressesOf(i))
+	n.identify(r, i.Wire(), formers)
 	n.order = append(n.order, r)
 	n.queue.push(r)
 	n.begins(r, vrrp.Event{Kind: vrrp.Start, Holding: host.Holding, Fresh: host.Fresh})
@@ -69,10 +91,11 @@ func (n *Node) start(i *plan.Instance, host Host, spec vrrp.Spec) {
 
 // restart takes back a router that was about to leave, or one that broke. What it holds
 // it goes on holding: adverts follow its goodbye at once, before anybody's skew is over.
-func (n *Node) restart(r *router, i *plan.Instance, host Host, spec vrrp.Spec) {
+func (n *Node) restart(r *router, i *plan.Instance, host Host, formers []Former, spec vrrp.Spec) {
 	held := r.claimed
-	n.readdress(r, i)
-	r.instance, r.core, r.source = i, vrrp.New(spec), host.Source
+	n.readdress(r, i, formers)
+	n.identify(r, i.Wire(), formers)
+	r.instance, r.core, r.source, r.sources = i, vrrp.New(spec), host.Source, sourcesOf(formers)
 	r.leaving, r.broken, r.failing = false, "", ""
 	n.begins(r, vrrp.Event{Kind: vrrp.Start, Holding: held, Fresh: held})
 	n.transition(r, r.core.Role(), "in the plan again")
@@ -88,22 +111,29 @@ func (n *Node) begins(r *router, start vrrp.Event) {
 }
 
 // reconfigure is nothing at all where nothing has changed.
-func (n *Node) reconfigure(r *router, i *plan.Instance, host Host, spec vrrp.Spec) {
-	n.readdress(r, i)
-	repace := r.instance.Announce != i.Announce
-	r.instance, r.source = i, host.Source
+func (n *Node) reconfigure(r *router, i *plan.Instance, host Host, formers []Former, spec vrrp.Spec) {
+	moved := len(r.spare) > 0 || len(elsewhere(i, formers)) > 0
+	n.readdress(r, i, formers)
+	repace := r.instance.Announce != i.Announce || moved && !slices.Equal(r.keys, keysOf(i.Wire(), formers))
+	n.identify(r, i.Wire(), formers)
+	r.instance, r.source, r.sources = i, host.Source, sourcesOf(formers)
 	if repace && r.role == vrrp.Active { // or the refresh would go on at the old pace
 		n.announce(r, without(r.addresses, r.pending))
 	}
+	was := r.core.Face(0)
 	r.core.Reconfigure(n.now, spec)
+	if was.Identity() != r.core.Face(0).Identity() {
+		r.forgetCurrent()
+	}
 	n.arm(r, r.core.Deadline())
 	n.step(r, vrrp.Event{Kind: vrrp.Link, Link: n.wrong(r)})
 	n.weigh(r, true)
 }
 
 // readdress changes which addresses a router stands for. Those that stay are not touched.
-func (n *Node) readdress(r *router, i *plan.Instance) {
-	before, after := r.addresses, addressesOf(i)
+func (n *Node) readdress(r *router, i *plan.Instance, formers []Former) {
+	r.spare = elsewhere(i, formers)
+	before, after := r.addresses, slices.Concat(r.spare, addressesOf(i))
 	if slices.Equal(before, after) {
 		return
 	}

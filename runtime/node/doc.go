@@ -21,8 +21,11 @@
 // the kernel state therefore reports after every Want, also when it had nothing to do.
 //
 // A router that left the plan stays until it is gone: it says goodbye and holds its
-// addresses for a successor as package vrrp describes. Old and new wire identity of one
-// instance may so exist side by side.
+// addresses for a successor as package vrrp describes.
+//
+// An instance whose wire identity changes keeps its router, which has the former identity
+// beside the new one until a plan leaves it out (former.go). On a former interface the
+// addresses stay as well, and nothing depends on them: it may be gone already.
 //
 // A panic in one router stops that router only: it says goodbye, gives up its addresses
 // and is in fault until the next plan is committed.

@@ -41,9 +41,13 @@ type Node struct {
 // router is one virtual router and what the node knows about it.
 type router struct {
 	key      plan.WireKey
+	keys     []plan.WireKey // with the former ones, which lead to this router too
+	places   places
+	taken    bool // during a commit: it has its instance
 	instance *plan.Instance
 	core     *vrrp.Router
 	source   netip.Addr
+	sources  []netip.Addr // of the former identities
 
 	// leaving: the plan has it no longer, or the node is stopping.
 	leaving bool
@@ -52,6 +56,7 @@ type router struct {
 
 	claimed   bool
 	addresses []kernel.Address
+	spare     []kernel.Address // among them, on former interfaces: nothing depends on them
 	pending   []kernel.Address // claimed, and not reported by the kernel yet
 	gen       uint64           // of the Want that has all its addresses; older reports say nothing
 	stamp     bool             // gen is due
@@ -94,8 +99,8 @@ func (n *Node) Heard(now vrrp.Instant, iface string, family plan.Family, a *wire
 		return out
 	}
 	n.begin(now, out)
+	n.step(r, vrrp.Event{Kind: vrrp.Heard, Advert: a, From: from, Segment: r.places.find(iface, family)})
 	r.met(now, a, from)
-	n.step(r, vrrp.Event{Kind: vrrp.Heard, Advert: a, From: from})
 	return n.end()
 }
 
@@ -107,7 +112,7 @@ func (n *Node) Rejected(now vrrp.Instant, iface string, family plan.Family, a *w
 		return out // the socket has counted it
 	}
 	n.begin(now, out)
-	n.step(r, vrrp.Event{Kind: vrrp.Rejected, Advert: a, From: from, Reason: reason})
+	n.step(r, vrrp.Event{Kind: vrrp.Rejected, Advert: a, From: from, Segment: r.places.find(iface, family), Reason: reason})
 	return n.end()
 }
 
@@ -223,8 +228,7 @@ func (n *Node) wrong(r *router) string {
 func (n *Node) Frozen(now vrrp.Instant, stall time.Duration, out []Effect) []Effect {
 	n.begin(now, out)
 	for _, r := range n.order {
-		s := r.core.Spec()
-		if stall >= vrrp.Down(s.Version, r.core.Effective(), s.Interval, s.DownAdverts) {
+		if stall >= r.core.Silence() {
 			n.step(r, vrrp.Event{Kind: vrrp.Frozen})
 		}
 	}
@@ -290,7 +294,9 @@ func (n *Node) contain(r *router) {
 func (n *Node) breakDown(r *router, what string) {
 	r.broken = "internal error: " + what
 	n.arm(r, 0)
-	n.send(r, 0)
+	for k := len(r.core.Spec().Former); k >= 0; k-- {
+		n.send(r, k, 0)
+	}
 	n.yield(r)
 	n.transition(r, vrrp.Fault, r.broken)
 }
@@ -305,7 +311,7 @@ func (n *Node) arm(r *router, deadline vrrp.Instant) {
 func (n *Node) effect(r *router, e *vrrp.Effect) {
 	switch e.Kind {
 	case vrrp.Send:
-		n.send(r, e.Priority)
+		n.send(r, e.Face, e.Priority)
 	case vrrp.Claim:
 		n.claim(r)
 	case vrrp.Yield:
@@ -321,16 +327,17 @@ func (n *Node) effect(r *router, e *vrrp.Effect) {
 	}
 }
 
-func (n *Node) send(r *router, priority uint8) {
-	if !r.source.IsValid() {
+func (n *Node) send(r *router, face int, priority uint8) {
+	f := r.core.Face(face)
+	if !f.Source.IsValid() {
 		return // it is in fault for that, and has nothing to take back
 	}
 	if priority > 0 {
 		r.sentAt = n.now
 	}
 	n.out = append(n.out, Effect{
-		Kind: Send, Interface: r.key.Interface, Family: r.key.Family,
-		Advert: r.core.Message(priority), Source: r.source,
+		Kind: Send, Interface: r.places[f.Segment].iface, Family: r.places[f.Segment].family,
+		Advert: r.core.MessageAs(face, priority), Source: f.Source,
 	})
 }
 
@@ -374,7 +381,11 @@ func (n *Node) reap() {
 	gone := func(r *router) bool { return r.leaving && (r.core.Gone() || r.broken != "") }
 	for _, r := range n.order {
 		if gone(r) {
-			delete(n.routers, r.key)
+			for _, k := range r.keys {
+				if n.routers[k] == r {
+					delete(n.routers, k)
+				}
+			}
 			n.queue.remove(r)
 		}
 	}

@@ -2,6 +2,7 @@ package node
 
 import (
 	"net/netip"
+	"slices"
 
 	"hafile/runtime/vrrp"
 	"hafile/runtime/vrrp/wire"
@@ -18,16 +19,29 @@ type Peer struct {
 	Version  uint8 // of its last advert
 	At       vrrp.Instant
 	Adverts  uint64
+	// Current is when it last spoke as the router's current identity; 0: not yet. A
+	// member that did has the edit, if the router has former identities too.
+	Current vrrp.Instant
 }
 
-// met notes who was heard. When there is no room the one heard longest ago goes.
+// met notes who was heard, after the router has heard it. When there is no room the one heard longest ago goes.
 func (r *router) met(now vrrp.Instant, a *wire.Advert, from netip.Addr) {
-	if from == r.source {
+	if from == r.source || slices.Contains(r.sources, from) {
 		return
 	}
 	p := r.peer(from)
 	p.Priority, p.Version, p.At = a.Priority, a.Version, now
 	p.Adverts++
+	if h := r.core.Heard(); h.At == now && h.Address == from && h.Face == 0 {
+		p.Current = now
+	}
+}
+
+// forgetCurrent: nobody has been heard yet as what the router is from now on.
+func (r *router) forgetCurrent() {
+	for k := range r.peers {
+		r.peers[k].Current = 0
+	}
 }
 
 func (r *router) peer(from netip.Addr) *Peer {

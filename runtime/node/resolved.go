@@ -15,6 +15,8 @@ type Resolved struct {
 	Plan *plan.Plan
 	// Hosts has an entry for every instance of the plan.
 	Hosts map[plan.Addr]Host
+	// Former has the identities that instances keep beside their own, the latest first.
+	Former map[plan.Addr][]Former
 }
 
 // Host is what the host adds to one instance.
@@ -31,12 +33,12 @@ type Host struct {
 }
 
 // specOf is what package vrrp is told.
-func specOf(p *plan.Plan, i *plan.Instance, h Host) vrrp.Spec {
+func specOf(p *plan.Plan, i *plan.Instance, h Host, formers []Former, at *places) vrrp.Spec {
 	s := vrrp.Spec{
-		Version: i.Version, VRID: i.VRID, Source: h.Source, Priority: i.Priority,
+		Segment: at.number(i.Wire()), Version: i.Version, VRID: i.VRID, Source: h.Source, Priority: i.Priority,
 		Interval: ms(i.AdvertMs), DownAdverts: i.DownAdverts,
 		Preempt: i.Preempt, PreemptDelay: ms(i.PreemptDelayMs), StartDelay: ms(i.StartDelayMs),
-		Rival: rival(p.Node, i),
+		Rival: rival(p.Node, i), Former: facesOf(formers, at),
 	}
 	if i.Auth != nil {
 		s.Auth, s.Password = wire.AuthPass, h.Password
@@ -53,7 +55,7 @@ func specOf(p *plan.Plan, i *plan.Instance, h Host) vrrp.Spec {
 // Spec is the router that this machine runs for an instance, for whoever compares it
 // with what is heard before the plan is committed.
 func (r *Resolved) Spec(i *plan.Instance) vrrp.Spec {
-	return specOf(r.Plan, i, r.Hosts[i.Address])
+	return specOf(r.Plan, i, r.Hosts[i.Address], r.Former[i.Address], &places{})
 }
 
 // rival is the highest priority that another member is configured with.

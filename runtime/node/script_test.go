@@ -203,8 +203,14 @@ func (s *script) status() {
 		for _, a := range i.Addresses {
 			s.line("  %s: present %v %s", a.Address, a.Present, a.Refusal)
 		}
+		for _, k := range i.Former {
+			s.line("  was %s", k)
+		}
 		for _, p := range i.Peers {
 			s.line("  heard %s: priority %d, %s ago, %d adverts", p.Address, p.Priority, s.now.Sub(p.At), p.Adverts)
+			if i.Faces > 1 && p.Current != 0 {
+				s.line("    as now %s ago", s.now.Sub(p.Current))
+			}
 		}
 	}
 }
@@ -232,6 +238,22 @@ func (r *Resolved) add(w []string) {
 			i.AdvertMs = int64(number(value))
 		case "version":
 			i.Version = uint8(number(value))
+		case "password":
+			h.Password = wire.NewPassword(value)
+			i.Auth = &plan.Auth{Type: "pass", Password: plan.Secret{Value: value}}
+		case "former": // IFACE:VRID:VERSION:MS[:PASSWORD]
+			p := strings.Split(value, ":")
+			f := Former{
+				Key:    plan.WireKey{Interface: p[0], Family: plan.IPv4, VRID: uint8(number(p[1])), Version: uint8(number(p[2])), Transport: plan.Multicast},
+				Source: h.Source, AdvertMs: int64(number(p[3])),
+			}
+			if len(p) > 4 {
+				f.Auth, f.Password = wire.AuthPass, wire.NewPassword(p[4])
+			}
+			if r.Former == nil {
+				r.Former = map[plan.Addr][]Former{}
+			}
+			r.Former[i.Address] = append(r.Former[i.Address], f)
 		case "track":
 			name, weight, _ := strings.Cut(value, ":")
 			a := plan.Addr("script." + name)

@@ -26,6 +26,8 @@ type Instance struct {
 	Address plan.Addr
 	Name    string
 	Key     plan.WireKey
+	Former  []plan.WireKey // those that it has beside Key; a dialect of the same key is none
+	Faces   int            // as how many it speaks: 1 unless an edit is being swept through the group
 	Source  netip.Addr
 
 	Role    vrrp.Role
@@ -53,6 +55,7 @@ type Address struct {
 	kernel.Address
 	Present bool
 	Refusal string // what the kernel said, empty if nothing
+	Spare   bool   // on an interface that the instance had before
 }
 
 // Snapshot copies everything.
@@ -74,7 +77,8 @@ func (n *Node) instance(r *router) Instance {
 		role = vrrp.Fault
 	}
 	i := Instance{
-		Address: r.instance.Address, Name: r.instance.Name, Key: r.key, Source: r.source,
+		Address: r.instance.Address, Name: r.instance.Name, Key: r.key, Former: slices.Clone(r.keys[1:]),
+		Faces: 1 + len(r.core.Spec().Former), Source: r.source,
 		Role: role, Since: r.since, Why: r.why, Leaving: r.leaving,
 		Configured: r.instance.Priority, Effective: r.core.Effective(),
 		Parts: slices.Clone(r.parts), Failing: r.failing,
@@ -82,7 +86,7 @@ func (n *Node) instance(r *router) Instance {
 		Peers: slices.Clone(r.peers), Counters: *r.core.Counters(), SentAt: r.sentAt,
 	}
 	for k, a := range r.addresses {
-		i.Addresses[k] = Address{Address: a, Present: n.report.Have.Has(a), Refusal: n.refused(a)}
+		i.Addresses[k] = Address{Address: a, Present: n.report.Have.Has(a), Refusal: n.refused(a), Spare: slices.Contains(r.spare, a)}
 	}
 	return i
 }

@@ -29,7 +29,7 @@ func (n *Node) settle() {
 			continue
 		}
 		r.stamp, r.gen = false, n.gen
-		if r.claimed && len(r.pending) == 0 {
+		if r.claimed && len(without(r.pending, r.spare)) == 0 {
 			n.step(r, vrrp.Event{Kind: vrrp.Installed})
 		}
 	}
@@ -79,16 +79,17 @@ func (n *Node) compare(r *router) {
 		n.step(r, vrrp.Event{Kind: vrrp.Refused, Refusal: what})
 		return
 	}
-	if len(missing) == 0 {
+	if len(without(missing, r.spare)) == 0 {
 		r.muted = true // what has come up is announced above
 		n.step(r, vrrp.Event{Kind: vrrp.Installed})
 		r.muted = false
 	}
 }
 
-// refusal is what stands against an address of the router, empty if nothing does.
+// refusal is what stands against an address of the router, empty if nothing does. A
+// former interface may be gone already.
 func (n *Node) refusal(r *router) string {
-	for _, a := range r.addresses {
+	for _, a := range without(r.addresses, r.spare) {
 		if what := n.refused(a); what != "" {
 			return a.String() + ": " + what
 		}

@@ -11,8 +11,8 @@ import (
 // ones beside it while an edit of its wire identity is swept through the group: all of
 // them are one election.
 type Face struct {
-	// Segment is the caller's number for where the face is sent and heard (an interface,
-	// family and transport); that of the current face is 0.
+	// Segment is the caller's number for where the face is sent and heard: an interface,
+	// family and transport. It goes with the face from one Spec to the next.
 	Segment  uint8
 	Version  uint8
 	VRID     uint8
@@ -29,16 +29,16 @@ func (s *Spec) face(k int) Face {
 		return s.Former[k-1]
 	}
 	return Face{
-		Version: s.Version, VRID: s.VRID, Source: s.Source, Interval: s.Interval,
+		Segment: s.Segment, Version: s.Version, VRID: s.VRID, Source: s.Source, Interval: s.Interval,
 		Auth: s.Auth, Password: s.Password, Checksum: s.Checksum,
 	}
 }
 
 func (s *Spec) faces() int { return 1 + len(s.Former) }
 
-// identity is the part of a face without which adverts of the one are not those of the
+// Identity is the part of a face without which adverts of the one are not those of the
 // other. Version 3 learns the interval; either form of the checksum is accepted.
-func (f Face) identity() Face {
+func (f Face) Identity() Face {
 	f.Source, f.Checksum = netip.Addr{}, 0
 	if f.Version == 3 {
 		f.Interval = 0
@@ -52,7 +52,7 @@ func (f Face) identity() Face {
 // find is where a face is among those of the spec.
 func (s *Spec) find(f Face) (k int, there bool) {
 	for k := range s.faces() {
-		if s.face(k).identity() == f.identity() {
+		if s.face(k).Identity() == f.Identity() {
 			return k, true
 		}
 	}

@@ -119,7 +119,7 @@ func (r *Router) dialect(a *Advert, from netip.Addr, reason Reason) string {
 // Describe says what keeps an advert from belonging to a router with this spec; empty
 // if nothing does. It serves whoever listens before a router is started.
 func Describe(spec Spec, a *Advert, from netip.Addr) string {
-	if _, reason := spec.recognize(0, a); reason != wire.OK {
+	if _, reason := spec.recognize(spec.Segment, a); reason != wire.OK {
 		return New(spec).dialect(a, from, reason)
 	}
 	return ""

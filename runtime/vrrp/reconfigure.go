@@ -54,7 +54,7 @@ func (r *Router) followLane(before *Spec) (changed bool) {
 		return r.adopted != was
 	case kept:
 		return false
-	case r.spec.face(0).identity() == before.face(0).identity():
+	case r.spec.face(0).Identity() == before.face(0).Identity():
 		r.adopted = max(r.adopted, r.spec.Interval)
 		return false
 	}

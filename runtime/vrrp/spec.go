@@ -18,6 +18,7 @@ const Owner = 255
 
 // Spec is what a router is told to be. Its own fields are its current face on the wire.
 type Spec struct {
+	Segment  uint8 // see Face
 	Version  uint8
 	VRID     uint8
 	Source   netip.Addr    // decides ties; see election.go

@@ -260,7 +260,7 @@ func sweep(spec *Spec, edit func(*Spec)) []Face {
 	edit(&next)
 	var former []Face
 	for k := range spec.faces() {
-		if f := spec.face(k); f.identity() != next.face(0).identity() {
+		if f := spec.face(k); f.Identity() != next.face(0).Identity() {
 			former = append(former, f)
 		}
 	}

@@ -1,0 +1,171 @@
+package node
+
+import (
+	"fmt"
+	"net/netip"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"hafile/lang/plan"
+	"hafile/runtime/kernel"
+	"hafile/runtime/vrrp"
+	"hafile/runtime/vrrp/wire"
+)
+
+// pair are two nodes on two segments, eth0 and eth1, with a kernel each that does at once
+// what it is told.
+type pair struct {
+	t     *rapid.T
+	now   vrrp.Instant
+	nodes [2]*Node
+	state [2]Resolved
+	lost  map[string]bool
+	trace []string
+}
+
+var firstVIP = netip.MustParsePrefix("10.0.0.100/32")
+
+// faces that an instance may have: interface, VRID, version, interval, password.
+var wireEdits = [][]string{
+	{"eth0", "51"}, {"eth0", "52"}, {"eth1", "51"}, {"eth1", "52", "ms=400"}, {"eth0", "51", "version=2", "ms=1000"},
+	{"eth0", "51", "version=2", "ms=1000", "password=1111"}, {"eth0", "51", "version=2", "ms=2000", "password=1111"}, {"eth0", "53", "version=2", "ms=3000"},
+}
+
+// resolve is a plan of the pair with the identities that it had before, the latest first.
+func (p *pair) resolve(k int, words []string) Resolved {
+	r := Resolved{Plan: &plan.Plan{Language: plan.Language, Node: "self"}, Hosts: map[plan.Addr]Host{}, Former: map[plan.Addr][]Former{}}
+	line := append([]string{"i", words[0], words[1], "ms=100", "vips=10.0.0.100", fmt.Sprintf("prio=%d", 150-50*k), fmt.Sprintf("rival=%d", 100+50*k)}, words[2:]...)
+	r.add(append(line, fmt.Sprintf("source=10.0.0.%d", k+1)))
+	if before := p.state[k]; before.Plan != nil {
+		i := &before.Plan.Desired.Instances[0]
+		former := Former{Key: i.Wire(), Source: before.Hosts[i.Address].Source, AdvertMs: i.AdvertMs}
+		if i.Auth != nil {
+			former.Auth, former.Password = wire.AuthPass, before.Hosts[i.Address].Password
+		}
+		for _, f := range append([]Former{former}, before.Former[i.Address]...) {
+			spec := r.Spec(&r.Plan.Desired.Instances[0])
+			now := vrrp.New(spec).Face(0).Identity()
+			one := facesOf([]Former{f}, &places{placeOf(r.Plan.Desired.Instances[0].Wire())})[0].Identity()
+			if f.Key != r.Plan.Desired.Instances[0].Wire() || one != now {
+				r.Former[i.Address] = append(r.Former[i.Address], f)
+			}
+		}
+	}
+	return r
+}
+
+func (p *pair) commit(k int, r Resolved) {
+	p.state[k] = r
+	p.note("%d commits %s, formers %d", k, r.Plan.Desired.Instances[0].Wire(), len(r.Former["instance.i"]))
+	p.take(k, p.nodes[k].Commit(p.now, r, nil))
+}
+
+func (p *pair) note(format string, args ...any) {
+	p.trace = append(p.trace, fmt.Sprintf("%8.3f ", time.Duration(p.now-origin).Seconds())+fmt.Sprintf(format, args...))
+}
+
+func (p *pair) fatal(format string, args ...any) {
+	for _, line := range p.trace {
+		p.t.Log(line)
+	}
+	p.t.Fatalf(format, args...)
+}
+
+// take delivers what a node sends, and what its kernel answers.
+func (p *pair) take(k int, effects []Effect) {
+	for _, e := range effects {
+		p.note("%d %s", k, e)
+		switch e.Kind {
+		case Send:
+			if e.Advert.Priority == 0 {
+				p.fatal("%d said goodbye", k)
+			}
+			if !p.loses(k, &e) {
+				p.take(1-k, p.nodes[1-k].Heard(p.now, e.Interface, e.Family, &e.Advert, e.Source, nil))
+			}
+		case Want:
+			p.take(k, p.nodes[k].Kernel(p.now, kernel.Report{Gen: e.Gen, Have: e.Want}, nil))
+		case Transitioned:
+			if p.lost != nil {
+				p.fatal("%d: %s", k, e)
+			}
+		}
+	}
+}
+
+// loses single adverts of a stream, never two in a row.
+func (p *pair) loses(k int, e *Effect) bool {
+	if p.lost == nil {
+		return false
+	}
+	stream := fmt.Sprint(k, e.Interface, e.Advert.VRID, e.Advert.Version, e.Advert.Interval, e.Advert.Password == wire.Password{})
+	p.lost[stream] = !p.lost[stream] && rapid.IntRange(0, 3).Draw(p.t, "lost") == 0
+	return p.lost[stream]
+}
+
+func (p *pair) run(d time.Duration) {
+	for until := p.now.Add(d); ; {
+		next, k := p.nodes[0].Deadline(), 0
+		if other := p.nodes[1].Deadline(); next == 0 || other != 0 && other < next {
+			next, k = other, 1
+		}
+		if next == 0 || next > until {
+			p.now = until
+			return
+		}
+		p.now = max(p.now, next)
+		p.take(k, p.nodes[k].Tick(p.now, nil))
+		p.owners()
+	}
+}
+
+// owners: the first node has the address at every instant, on the interface of its plan
+// and on those that it had before; the second nowhere.
+func (p *pair) owners() {
+	i := &p.state[0].Plan.Desired.Instances[0]
+	for _, iface := range append([]Former{{Key: i.Wire()}}, p.state[0].Former[i.Address]...) {
+		if !p.nodes[0].Wanted().Has(kernel.Address{Interface: iface.Key.Interface, Prefix: firstVIP}) {
+			p.fatal("the first node wants %v", p.nodes[0].Wanted())
+		}
+	}
+	if len(p.nodes[1].Wanted()) > 0 {
+		p.fatal("the second node wants %v", p.nodes[1].Wanted())
+	}
+}
+
+// TestIdentitiesSweptThroughAPair: edits of interface, VRID, version, interval and
+// password go through two nodes in either order, with single adverts lost, and are then
+// retired in either order. No role changes, nobody says goodbye, and the address is wanted
+// at every instant by one node and one only.
+func TestIdentitiesSweptThroughAPair(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		p := &pair{t: t, now: origin, nodes: [2]*Node{New(), New()}}
+		edit := rapid.SampledFrom(wireEdits)
+		some := func() time.Duration { return time.Duration(rapid.IntRange(0, 7000).Draw(t, "ms")) * time.Millisecond }
+		first := edit.Draw(t, "first")
+		p.commit(0, p.resolve(0, first))
+		p.run(15 * time.Second)
+		p.commit(1, p.resolve(1, first))
+		p.run(5 * time.Second)
+		p.lost = map[string]bool{}
+		for range rapid.IntRange(1, 3).Draw(t, "edits") {
+			next := edit.Draw(t, "edit")
+			for _, k := range rapid.Permutation([]int{0, 1}).Draw(t, "order") {
+				p.commit(k, p.resolve(k, next))
+				p.owners()
+				p.run(some())
+			}
+			if rapid.Bool().Draw(t, "not retired yet") {
+				continue
+			}
+			for _, k := range rapid.Permutation([]int{0, 1}).Draw(t, "retired") {
+				r := p.state[k]
+				r.Former = nil
+				p.commit(k, r)
+				p.run(some())
+			}
+		}
+	})
+}
