@@ -25,18 +25,15 @@ type Former struct {
 // interval. Whoever makes a plan refuses more.
 const FormersMax = 3
 
-// place is where a face is sent and heard.
-type place struct {
-	iface     string
-	family    plan.Family
-	transport plan.Transport
+// placeOf is where a face is sent and heard: its key without what the packet says itself.
+func placeOf(k plan.WireKey) plan.WireKey {
+	k.VRID, k.Version = 0, 0
+	return k
 }
-
-func placeOf(k plan.WireKey) place { return place{k.Interface, k.Family, k.Transport} }
 
 // places numbers the segments of a router's faces. A number stays what it is for as long
 // as the router lives: package vrrp knows a face again by it.
-type places []place
+type places []plan.WireKey
 
 func (p *places) number(k plan.WireKey) uint8 {
 	at := placeOf(k)
@@ -50,7 +47,7 @@ func (p *places) number(k plan.WireKey) uint8 {
 // find is the number of a segment; 0 if no face is there.
 func (p places) find(iface string, family plan.Family) uint8 {
 	for i := range p {
-		if p[i].iface == iface && p[i].family == family {
+		if p[i].Interface == iface && p[i].Family == family {
 			return uint8(i)
 		}
 	}

@@ -336,7 +336,7 @@ func (n *Node) send(r *router, face int, priority uint8) {
 		r.sentAt = n.now
 	}
 	n.out = append(n.out, Effect{
-		Kind: Send, Interface: r.places[f.Segment].iface, Family: r.places[f.Segment].family,
+		Kind: Send, Interface: r.places[f.Segment].Interface, Family: r.places[f.Segment].Family,
 		Advert: r.core.MessageAs(face, priority), Source: f.Source,
 	})
 }
