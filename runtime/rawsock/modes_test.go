@@ -320,6 +320,9 @@ func TestTheUnicastSourceNeedNotBeThere(t *testing.T) {
 		if err := b.ns.AddAddress("eth0", netip.MustParsePrefix(prefix)); err != nil {
 			t.Fatal(err)
 		}
+		if v6 {
+			b.ready(t, "fd00::50")
+		}
 		tx.Queue(advert(7, 200), self)
 		tx.Flush()
 		collect(t, rx, 200)

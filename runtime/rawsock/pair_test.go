@@ -5,8 +5,10 @@ package rawsock
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"net/netip"
 	"os"
+	"os/exec"
 	"testing"
 	"time"
 
@@ -37,29 +39,50 @@ func cable(t testing.TB) (a, b host) {
 			t.Fatal(err)
 		}
 	}
-	a.ready(t, "ff0200000000000000000001ff000001")
-	b.ready(t, "ff0200000000000000000001ff000002")
+	t.Cleanup(func() {
+		if t.Failed() {
+			for _, h := range []host{a, b} {
+				h.ns.Do(func() error {
+					for _, f := range []string{"arp", "snmp", "netstat"} {
+						x, _ := os.ReadFile("/proc/thread-self/net/" + f)
+						t.Logf("%s\n%s", f, x)
+					}
+					c, _ := exec.Command("ip", "-s", "neigh").CombinedOutput()
+					t.Logf("%s", c)
+					c, _ = exec.Command("ip", "-s", "a").CombinedOutput()
+					t.Logf("%s", c)
+					return nil
+				})
+			}
+		}
+	})
+	a.ready(t, "fe80::1", "fd00::1")
+	b.ready(t, "fe80::2", "fd00::2")
 	return a, b
 }
 
-// ready waits until neighbours can ask for a host's addresses: it has joined their group.
-// That is some time after its link is up, and before it the kernel drops what is sent.
-func (h host) ready(t testing.TB, group string) {
+// ready waits until a host answers for its IPv6 addresses: it has a route to them. That is
+// some time after its link is up, and before it the kernel drops what is sent.
+func (h host) ready(t testing.TB, addresses ...string) {
 	t.Helper()
+	missing := addresses
 	for end := time.Now().Add(5 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
-		var joined []byte
+		var routes []byte
 		err := h.ns.Do(func() (err error) {
-			joined, err = os.ReadFile("/proc/thread-self/net/igmp6")
+			routes, err = os.ReadFile("/proc/thread-self/net/ipv6_route")
 			return err
 		})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if bytes.Contains(joined, []byte(group)) {
+		for len(missing) > 0 && bytes.Contains(routes, fmt.Appendf(nil, "%x 80 ", netip.MustParseAddr(missing[0]).AsSlice())) {
+			missing = missing[1:]
+		}
+		if len(missing) == 0 {
 			return
 		}
 	}
-	t.Fatal("the cable is not ready")
+	t.Fatalf("no route to %v", missing)
 }
 
 func prefixes(all ...string) (out []netip.Prefix) {
