@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
-	"os/exec"
 	"testing"
 	"time"
 
@@ -39,23 +38,6 @@ func cable(t testing.TB) (a, b host) {
 			t.Fatal(err)
 		}
 	}
-	t.Cleanup(func() {
-		if t.Failed() {
-			for _, h := range []host{a, b} {
-				h.ns.Do(func() error {
-					for _, f := range []string{"arp", "snmp", "netstat"} {
-						x, _ := os.ReadFile("/proc/thread-self/net/" + f)
-						t.Logf("%s\n%s", f, x)
-					}
-					c, _ := exec.Command("ip", "-s", "neigh").CombinedOutput()
-					t.Logf("%s", c)
-					c, _ = exec.Command("ip", "-s", "a").CombinedOutput()
-					t.Logf("%s", c)
-					return nil
-				})
-			}
-		}
-	})
 	a.ready(t, "fe80::1", "fd00::1")
 	b.ready(t, "fe80::2", "fd00::2")
 	return a, b
