@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -201,7 +202,7 @@ func (c *cli) play(ctx context.Context, v *view, o *labOptions, conf *config, su
 
 // labSetup says what to bring up, from the compiled configuration.
 func (c *cli) labSetup(o *labOptions, conf *config) (lab.Options, error) {
-	self, err := os.Executable()
+	self, err := ownPath()
 	if err != nil {
 		return lab.Options{}, err
 	}
@@ -235,6 +236,25 @@ func (c *cli) labSetup(o *labOptions, conf *config) (lab.Options, error) {
 	}
 	s.Outside, err = outside(s)
 	return s, err
+}
+
+// ownPath is under which name this program can be started again: the one that it was
+// started by, where that still is this program. The name counts, and a link has another.
+func ownPath() (string, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return "", err
+	}
+	called, err := exec.LookPath(os.Args[0])
+	if err != nil {
+		return self, nil
+	}
+	a, errA := os.Stat(self)
+	b, errB := os.Stat(called)
+	if errA != nil || errB != nil || !os.SameFile(a, b) {
+		return self, nil
+	}
+	return filepath.Abs(called)
 }
 
 // segmentBits is the size of the lab's segment where node.address has no prefix.

@@ -45,15 +45,15 @@ func (g group) benchmark(b *testing.B, kind story.Kind) {
 		time.Sleep(2 * g.interval) // a few adverts of a quiet group
 		l.Seen()
 		began := time.Now()
-		step(b, l.Do(b.Context(), story.Event{Kind: kind, On: "a"}))
-		step(b, l.AwaitHolder(b.Context(), groupVIP, "b", g.down(g.b.priority)+noise))
+		must(b, l.Do(b.Context(), story.Event{Kind: kind, On: "a"}))
+		must(b, l.AwaitHolder(b.Context(), groupVIP, "b", g.down(g.b.priority)+noise))
 		time.Sleep(200 * time.Millisecond) // the clients' patience, so that all is counted
 		gap, seen := l.Seen()
 		takeover += between(l.Adverts(began.Add(-2*g.interval)), groupAddr["a"], groupAddr["b"])
 		outage = max(outage, gap)
 		lost += seen.New
-		step(b, l.Do(b.Context(), story.Event{Kind: undo, On: "a"}))
-		step(b, l.AwaitOwner(b.Context(), groupVIP, "a", g.down(g.a.priority)+2*g.interval+noise))
+		must(b, l.Do(b.Context(), story.Event{Kind: undo, On: "a"}))
+		must(b, l.AwaitOwner(b.Context(), groupVIP, "a", g.down(g.a.priority)+2*g.interval+noise))
 	}
 	bound := g.down(g.b.priority)
 	if kind == story.Stop {
@@ -67,10 +67,10 @@ func (g group) benchmark(b *testing.B, kind story.Kind) {
 	b.ReportMetric(0, "ns/op")
 }
 
-func step(b *testing.B, err error) {
-	b.Helper()
+func must(t testing.TB, err error) {
+	t.Helper()
 	if err != nil {
-		b.Fatal(err)
+		t.Fatal(err)
 	}
 }
 

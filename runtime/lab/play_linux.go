@@ -304,7 +304,13 @@ func (l *Lab) Run(ctx context.Context, node string, argv ...string) ([]byte, err
 func (l *Lab) Sniff(cmd *exec.Cmd) error { return l.segment.NS.Start(cmd) }
 
 // Log is the end of what a node's daemon has logged.
-func (l *Lab) Log(node string) string { return l.machine(node).logTail("daemon.log") }
+func (l *Lab) Log(node string) string {
+	m := l.machine(node)
+	if m == nil {
+		return "" // it did not come up
+	}
+	return m.logTail("daemon.log")
+}
 
 // Adverts that passed over the segment since t.
 func (l *Lab) Adverts(t time.Time) []Advert { return l.ear.heard(t) }
