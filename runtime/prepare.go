@@ -176,7 +176,7 @@ func (d *daemon) prepareSockets(after *plan.Plan) *control.Problem {
 
 // prepareAddresses refuses what somebody else has installed on this machine.
 func (d *daemon) prepareAddresses(ctx context.Context, after, before *plan.Plan, adopt bool) *control.Problem {
-	fresh := addressesOf(after).Without(addressesOf(before))
+	fresh := addressesOf(after).Without(addressesOf(before)).Without(ownedBy(after))
 	if adopt || len(fresh) == 0 {
 		return nil
 	}
@@ -444,6 +444,20 @@ func devices(p *plan.Plan) map[string]bool {
 		}
 	}
 	return out
+}
+
+// ownedBy are the VIPs of which this machine is the address owner: they are its own
+// addresses, and whoever configures its interfaces has installed them (RFC 9568, 5.2.4).
+func ownedBy(p *plan.Plan) kernel.State {
+	var owned []kernel.Address
+	for i := range p.Desired.Instances {
+		if in := &p.Desired.Instances[i]; in.Priority == plan.OwnerPriority {
+			for _, v := range in.VIPs {
+				owned = append(owned, kernel.Address{Interface: in.DeviceOf(v), Prefix: v.Address})
+			}
+		}
+	}
+	return kernel.StateOf(owned...)
 }
 
 // addressesOf are all the VIPs of a plan where they would be installed.

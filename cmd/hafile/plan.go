@@ -91,9 +91,15 @@ func (c *cli) planCommand() *cobra.Command {
 // makePlan compiles, asks the daemon what it runs, and compares. Where no daemon is
 // reached the plan is against an empty node, and says so.
 func (c *cli) makePlan(ctx context.Context, v *view, target string, o *planOptions, life time.Duration) (*planfile.Document, render.Facts, error) {
-	conf, err := c.loadGood(v, target, &o.vars)
+	conf, err := c.load(target, &o.vars)
 	if err != nil {
 		return nil, render.Facts{}, err
+	}
+	if conf.diags.HasErrors() { // warnings are part of the plan
+		if err := v.diagnostics(conf.diags, conf.sources); err != nil {
+			return nil, render.Facts{}, err
+		}
+		return nil, render.Facts{}, exit(exitError)
 	}
 	node, err := selectNode(conf, o.node)
 	if err != nil {

@@ -46,6 +46,9 @@ type Client struct {
 	http   http.Client
 }
 
+// idleWait is how long either end keeps a connection that nobody uses.
+const idleWait = time.Minute
+
 // NewClient opens nothing yet.
 func NewClient(socket string) *Client {
 	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {

@@ -144,7 +144,7 @@ func (n *Node) readdress(r *router, i *plan.Instance, formers []Former) {
 	r.stamp, n.dirty = true, true
 	n.silence(without(before, after))
 	stay := without(r.pending, without(r.pending, after))
-	r.pending = append(stay, n.unseen(without(after, before))...)
+	r.pending = append(stay, n.unseen(r, without(after, before))...)
 }
 
 // sort keeps the order in which everything is walked independent of history.

@@ -346,7 +346,7 @@ func (n *Node) claim(r *router) {
 		return
 	}
 	r.claimed, r.stamp, n.dirty = true, true, true
-	r.pending = n.unseen(r.addresses)
+	r.pending = n.unseen(r, r.addresses)
 }
 
 func (n *Node) yield(r *router) {

@@ -31,7 +31,7 @@ var update = flag.Bool("update", false, "rewrite the traces in testdata")
 //	commit NAME [holding] [fresh]
 //	run DURATION           to every deadline within it, as a loop would
 //	heard IFACE VRID KEY=VALUE…
-//	kernel [all | none | have ADDR…] [refused ADDR] [removed ADDR] [old]
+//	kernel [all | none | have ADDR…] [refused ADDR] [foreign ADDR] [removed ADDR] [old]
 //	check NAME up|down|unknown
 //	link IFACE [what is wrong]
 //	frozen DURATION
@@ -178,7 +178,7 @@ func (s *script) report(w []string) kernel.Report {
 			r.Have = s.node.Wanted()
 		case "old":
 			r.Gen--
-		case "none", "have", "refused", "removed":
+		case "none", "have", "refused", "foreign", "removed":
 			mode = word
 		default:
 			a := kernel.Address{Interface: "eth0", Prefix: netip.MustParsePrefix(word + "/32")}
@@ -188,6 +188,8 @@ func (s *script) report(w []string) kernel.Report {
 			case "refused":
 				r.Have = r.Have.Without(kernel.StateOf(a))
 				r.Refused = append(r.Refused, kernel.Refusal{Address: a, Err: "permission denied"})
+			case "foreign":
+				r.Refused = append(r.Refused, kernel.Refusal{Address: a, Foreign: true, Err: "installed already, and not by hafile"})
 			case "removed":
 				r.Removed = append(r.Removed, a)
 			}

@@ -86,7 +86,7 @@ func (n *Node) instance(r *router) Instance {
 		Peers: slices.Clone(r.peers), Counters: *r.core.Counters(), SentAt: r.sentAt,
 	}
 	for k, a := range r.addresses {
-		i.Addresses[k] = Address{Address: a, Present: n.report.Have.Has(a), Refusal: n.refused(a), Spare: slices.Contains(r.spare, a)}
+		i.Addresses[k] = Address{Address: a, Present: n.has(r, a), Refusal: n.refused(r, a), Spare: slices.Contains(r.spare, a)}
 	}
 	return i
 }

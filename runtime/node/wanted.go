@@ -37,10 +37,10 @@ func (n *Node) settle() {
 
 // unseen are the addresses of which the kernel has not said that it has them. One that
 // was wanted and is there already, of another router of this node, needs no second word.
-func (n *Node) unseen(addresses []kernel.Address) []kernel.Address {
+func (n *Node) unseen(r *router, addresses []kernel.Address) []kernel.Address {
 	var out []kernel.Address
 	for _, a := range addresses {
-		if !n.wanted.Has(a) || !n.report.Have.Has(a) {
+		if !n.wanted.Has(a) || !n.has(r, a) {
 			out = append(out, a)
 		}
 	}
@@ -65,7 +65,7 @@ func (n *Node) compare(r *router) {
 	var up, missing []kernel.Address
 	for _, a := range r.addresses {
 		switch {
-		case !n.report.Have.Has(a):
+		case !n.has(r, a):
 			missing = append(missing, a)
 		case slices.Contains(r.pending, a) || slices.Contains(n.report.Removed, a):
 			up = append(up, a)
@@ -86,24 +86,43 @@ func (n *Node) compare(r *router) {
 	}
 }
 
+// has reports whether the machine has an address for a router. The address owner's
+// (RFC 9568, 5.2.4) is the machine's own: not ours to install, and there all the same.
+func (n *Node) has(r *router, a kernel.Address) bool {
+	if n.report.Have.Has(a) {
+		return true
+	}
+	refused := n.refusedAddress(a)
+	return refused != nil && refused.Foreign && r.core.Spec().Priority == vrrp.Owner
+}
+
 // refusal is what stands against an address of the router, empty if nothing does. A
 // former interface may be gone already.
 func (n *Node) refusal(r *router) string {
 	for _, a := range without(r.addresses, r.spare) {
-		if what := n.refused(a); what != "" {
+		if what := n.refused(r, a); what != "" {
 			return a.String() + ": " + what
 		}
 	}
 	return ""
 }
 
-func (n *Node) refused(a kernel.Address) string {
-	for _, r := range n.report.Refused {
-		if r.Address == a {
-			return r.Err
-		}
+// refused is why the machine does not have an address for a router; empty if it has it,
+// or nothing is known against it.
+func (n *Node) refused(r *router, a kernel.Address) string {
+	if refused := n.refusedAddress(a); refused != nil && !n.has(r, a) {
+		return refused.Err
 	}
 	return ""
+}
+
+func (n *Node) refusedAddress(a kernel.Address) *kernel.Refusal {
+	for i := range n.report.Refused {
+		if n.report.Refused[i].Address == a {
+			return &n.report.Refused[i]
+		}
+	}
+	return nil
 }
 
 // without is a less b, in the order of a.

@@ -20,7 +20,6 @@ const (
 	headerWait = 5 * time.Second
 	bodyWait   = 10 * time.Second
 	lineWait   = 5 * time.Second // to write one line to a reader that does not read
-	idleWait   = time.Minute
 )
 
 // Backend is the daemon as the server sees it. Its methods are called from many
