@@ -76,10 +76,14 @@ func (g group) playFaults(t *testing.T, l *lab.Lab) {
 	// a connection or two, and is not what is measured.
 	time.Sleep(300 * time.Millisecond)
 	l.Seen()
+	began := time.Now()
 	do(story.Stop)
 	owner("graceful stop", "b", g.skew(g.b.priority)+g.interval)
 	if gap, lost := l.Seen(); !g.a.keepalived && lost.New > 0 {
 		t.Errorf("a graceful stop of hafile cost %d new connections of %d, %s without an answer; none may be lost", lost.New, lost.Asked, gap)
+		for _, loss := range l.Losses(began) {
+			t.Logf("asked %s after the stop, ended %s after it, connected: %v", loss.Asked.Sub(began), loss.Ended.Sub(began), loss.Connected)
+		}
 	}
 	do(story.Start)
 	owner("return after a stop", "a", back)

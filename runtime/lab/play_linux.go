@@ -315,6 +315,9 @@ func (l *Lab) Log(node string) string {
 // Adverts that passed over the segment since t.
 func (l *Lab) Adverts(t time.Time) []Advert { return l.ear.heard(t) }
 
+// Losses are the requests since t that got no answer.
+func (l *Lab) Losses(t time.Time) []Loss { return l.rec.losses(t) }
+
 // Seen is what clients saw since the last call: the longest time without an answer, and
 // what was lost.
 func (l *Lab) Seen() (gap time.Duration, lost story.Lost) { return l.rec.cutWindow(time.Now()) }

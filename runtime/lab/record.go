@@ -17,8 +17,19 @@ type recorder struct {
 	start time.Time
 	vips  map[netip.Addr]*vipRecord
 	still time.Duration // that the client did not run
+	lost  []Loss        // the last ones
 	moved chan struct{} // closed and replaced at each change of owner
 }
+
+// Loss is one request that got no answer.
+type Loss struct {
+	VIP          netip.Addr
+	Asked, Ended time.Time
+	Connected    bool
+}
+
+// lossesMax is how many losses are kept one by one.
+const lossesMax = 1000
 
 // vipRecord is one VIP's history. A window is the time between two events of a story.
 type vipRecord struct {
@@ -95,6 +106,10 @@ func (r *recorder) replied(p reply) {
 			l.InFlight++
 		}
 	}
+	if p.loss != answered {
+		r.lost = append(r.lost, Loss{p.vip, p.asked, p.ended, p.loss == lostFlight})
+		r.lost = r.lost[max(0, len(r.lost)-lossesMax):]
+	}
 	if p.loss == answered {
 		if !v.window.lastGood.IsZero() {
 			v.window.gap = max(v.window.gap, p.ended.Sub(v.window.lastGood))
@@ -113,6 +128,17 @@ func (r *recorder) stood(d time.Duration) {
 			v.window.lastGood = v.window.lastGood.Add(d)
 		}
 	}
+}
+
+// losses since t, the last lossesMax at most.
+func (r *recorder) losses(t time.Time) []Loss {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	i := slices.IndexFunc(r.lost, func(l Loss) bool { return !l.Asked.Before(t) })
+	if i < 0 {
+		return nil
+	}
+	return slices.Clone(r.lost[i:])
 }
 
 func (r *recorder) stoodStill() time.Duration {
