@@ -94,7 +94,7 @@ func unmoved(f *Fact, told *Foretold, before, now *node.Instance) string {
 		}
 		return ""
 	})
-	if bye != "" || !before.Claimed {
+	if bye != "" || before.Role != vrrp.Active {
 		return bye
 	}
 	wanted := f.Machine.process.node.Wanted()

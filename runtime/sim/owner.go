@@ -19,6 +19,7 @@ type owner struct {
 	round uint64 // number of the round that is due
 	due   time.Duration
 	links []kernel.Link
+	known kernel.State // as the node was told last
 }
 
 // lookGap passes between what the kernel tells and the look that follows from it.
@@ -72,6 +73,7 @@ func (p *process) report(now vrrp.Instant, r kernel.Report) {
 	if p.m.w.opt.Trace != nil {
 		p.m.w.trace(p.m, "kernel reports %d: has %v, refuses %v, removed %v", r.Gen, r.Have, r.Refused, r.Removed)
 	}
+	p.known = r.Have
 	p.give(now, Reported, func() { p.out = p.node.Kernel(now, r, p.out[:0]) })
 }
 

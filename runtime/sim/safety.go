@@ -17,6 +17,10 @@ var Safety = []Rule{
 	{"S10", S10}, {"S11", S11}, {"S12", S12}, {"S13", S13}, {"S16", S16}, {"S17", S17},
 }
 
+// Open is what should hold and does not yet: an edit that changes how an active announces
+// and makes it leave in the same turn is announced after it was silenced.
+var Open = []Rule{{"D6", D6}}
+
 // grace is how long a router may keep its addresses after it gave way (package vrrp).
 const grace = 20 * time.Millisecond
 
@@ -336,8 +340,8 @@ var edges = map[[2]vrrp.Role][]Cause{
 	{vrrp.Leaving, vrrp.Backup}:  {Committed, Heard},
 	{vrrp.Leaving, vrrp.Fault}:   {Committed, Heard, LinkChanged},
 	{vrrp.Leaving, vrrp.Waiting}: {Committed, Heard, Tick, LinkChanged},
-	{vrrp.Fault, vrrp.Backup}:    {Committed, CheckChanged, LinkChanged, Tick},
-	{vrrp.Fault, vrrp.Active}:    {Committed, CheckChanged, LinkChanged, Tick}, // priority 255
+	{vrrp.Fault, vrrp.Backup}:    {Committed, CheckChanged, LinkChanged, Tick, Heard}, // the stranger speaks as we do now
+	{vrrp.Fault, vrrp.Active}:    {Committed, CheckChanged, LinkChanged, Tick, Heard}, // priority 255
 	{vrrp.Fault, vrrp.Waiting}:   {Committed, Stopped},
 }
 

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"net/netip"
 	"time"
 
 	"hafile/lang/plan"
@@ -151,6 +152,61 @@ func (w *World) longestDelay() time.Duration {
 	return longest
 }
 
+// D6: what is announced, once or again and again, is up and of an active router.
+func D6(*World) Watch {
+	type spoken struct {
+		m     *Machine
+		iface string
+		a     netip.Addr
+	}
+	aloud := map[spoken]bool{}
+	return func(f *Fact) string {
+		if f.Kind == Began || f.Kind == Ended {
+			for s := range aloud {
+				if s.m == f.Machine {
+					delete(aloud, s)
+				}
+			}
+		}
+		for i := range f.Effects {
+			e := &f.Effects[i]
+			for _, a := range e.Addresses {
+				s := spoken{f.Machine, e.Interface, a}
+				switch e.Kind {
+				case node.Silence:
+					delete(aloud, s)
+				case node.Announce:
+					aloud[s] = true
+					if k := (kernel.Address{Interface: e.Interface, Prefix: netip.PrefixFrom(a, a.BitLen())}); !f.Machine.process.believes(k) {
+						return fmt.Sprintf("%s announces %s, which is not up as far as it knows", f.Machine.Name, k)
+					}
+				}
+			}
+		}
+		if f.Kind != Turned || len(f.Effects) == 0 {
+			return ""
+		}
+		for s := range aloud {
+			if s.m == f.Machine && !activeFor(f.View, kernel.Address{Interface: s.iface, Prefix: netip.PrefixFrom(s.a, s.a.BitLen())}) {
+				return fmt.Sprintf("%s goes on announcing %s, for which none of its routers is active", s.m.Name, s.a)
+			}
+		}
+		return ""
+	}
+}
+
+func activeFor(view []node.Instance, a kernel.Address) bool {
+	for i := range view {
+		if view[i].Role == vrrp.Active && standsFor(&view[i], a) {
+			return true
+		}
+	}
+	return false
+}
+
+// believes reports whether the last report of the kernel has an address.
+func (p *process) believes(a kernel.Address) bool { return p.known.Has(a) }
+
 // S10: an address belongs to at most one router of a plan.
 func S10(*World) Watch {
 	return func(f *Fact) string {
@@ -285,7 +341,12 @@ func S17(*World) Watch {
 			}
 			t := &f.Effects[i].Transition
 			key, sure := toldOf(f, t)
-			if !sure {
+			if !sure { // any of them may have changed
+				for s := range last {
+					if s.m == f.Machine {
+						delete(last, s)
+					}
+				}
 				continue
 			}
 			s := site{f.Machine, key}
