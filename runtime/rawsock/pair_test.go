@@ -112,9 +112,13 @@ var source = netip.MustParseAddr("10.0.0.1")
 // asked for a neighbour in vain asks again after one.
 func readable(t testing.TB, p *Pair) bool {
 	t.Helper()
+	return within(5*time.Second, p)
+}
+
+func within(limit time.Duration, p *Pair) bool {
 	fds := []unix.PollFd{{Fd: int32(p.FD()), Events: unix.POLLIN}}
 	for {
-		n, err := unix.Poll(fds, 5000)
+		n, err := unix.Poll(fds, int(limit.Milliseconds()))
 		if err == unix.EINTR {
 			continue
 		}
