@@ -28,6 +28,9 @@ func (m *machine) startWeb(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	// The web server is what the clients measure with: it must not wait for a processor.
+	// Its threads and workers inherit the priority.
+	_ = syscall.Setpriority(syscall.PRIO_PGRP, p.cmd.Process.Pid, -20)
 	m.mu.Lock()
 	m.web = p
 	m.mu.Unlock()
