@@ -198,7 +198,7 @@ func sameWire(b, a *plan.Instance) bool { return b.Wire() == a.Wire() }
 
 func sameCheck(b, a *plan.Check) bool {
 	strip := func(c plan.Check) string {
-		c.Address, c.Name, c.Src, c.Via = "", "", plan.Src{}, nil
+		c.Address, c.Name, c.Src, c.Via = "", "", plan.Src{}, ""
 		return string(mustJSON(c))
 	}
 	return strip(*b) == strip(*a)
@@ -206,7 +206,7 @@ func sameCheck(b, a *plan.Check) bool {
 
 func sameNotify(b, a *plan.Notify) bool {
 	strip := func(n plan.Notify) string {
-		n.Address, n.Src, n.Via = "", plan.Src{}, nil
+		n.Address, n.Src, n.Via = "", plan.Src{}, ""
 		return string(mustJSON(n))
 	}
 	return strip(*b) == strip(*a)

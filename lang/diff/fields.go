@@ -72,7 +72,7 @@ type walker struct{ found []leaf }
 var (
 	typeSecret = reflect.TypeFor[plan.Secret]()
 	typeSrc    = reflect.TypeFor[plan.Src]()
-	typeVia    = reflect.TypeFor[[]plan.Src]()
+	typeVia    = reflect.TypeFor[plan.Via]()
 	typeAddr   = reflect.TypeFor[netip.Addr]()
 	typePrefix = reflect.TypeFor[netip.Prefix]()
 )

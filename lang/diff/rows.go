@@ -71,7 +71,7 @@ var rows = map[string]row{
 	"Auth.WindowMs":   {word: "window", unset: true, impact: harmless(ReasonAuth)},
 
 	"AuthKey.ID":  {isKey: true, impact: hmacKey},
-	"AuthKey.Key": {word: "value", impact: hmacKey},
+	"AuthKey.Key": {word: "secret", impact: hmacKey},
 
 	"Guard.MinLivePeers":       {word: "min_live_peers", unset: true, impact: harmless(ReasonGuard)},
 	"Guard.NotWhileFlappingMs": {word: "not_while_flapping", unset: true, impact: harmless(ReasonGuard)},

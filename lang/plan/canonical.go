@@ -47,15 +47,15 @@ func (p *Plan) stripForDigest() {
 	}
 	for i := range d.Groups {
 		g := &d.Groups[i]
-		g.Src, g.Via = Src{}, nil
+		g.Src, g.Via = Src{}, ""
 		stripTrack(g.Track)
 	}
 	for i := range d.Checks {
-		d.Checks[i].Src, d.Checks[i].Via = Src{}, nil
+		d.Checks[i].Src, d.Checks[i].Via = Src{}, ""
 	}
 	for i := range d.Notifies {
 		n := &d.Notifies[i]
-		n.Src, n.Via = Src{}, nil
+		n.Src, n.Via = Src{}, ""
 		if n.Webhook != nil {
 			n.Webhook.Token.redact()
 		}
@@ -63,9 +63,9 @@ func (p *Plan) stripForDigest() {
 }
 
 func (i *Instance) strip() {
-	i.Src, i.Via = Src{}, nil
+	i.Src, i.Via = Src{}, ""
 	for k := range i.VIPs {
-		i.VIPs[k].Src, i.VIPs[k].Via = Src{}, nil
+		i.VIPs[k].Src, i.VIPs[k].Via = Src{}, ""
 	}
 	for k := range i.Routes {
 		i.Routes[k].Src = Src{}
@@ -87,7 +87,7 @@ func (i *Instance) strip() {
 
 func stripTrack(ts []Track) {
 	for k := range ts {
-		ts[k].Src, ts[k].Via = Src{}, nil
+		ts[k].Src, ts[k].Via = Src{}, ""
 	}
 }
 

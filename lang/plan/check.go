@@ -8,7 +8,7 @@ type Check struct {
 	Address Addr   `json:"address"`
 	Name    string `json:"name"`
 	Src     Src    `json:"src,omitzero"`
-	Via     []Src  `json:"via,omitempty"`
+	Via     Via    `json:"via,omitempty"`
 
 	Script  *Script  `json:"script,omitempty"`
 	HTTP    *HTTP    `json:"http,omitempty"`

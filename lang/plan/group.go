@@ -5,7 +5,7 @@ type Group struct {
 	Address Addr   `json:"address"`
 	Name    string `json:"name"`
 	Src     Src    `json:"src,omitzero"`
-	Via     []Src  `json:"via,omitempty"`
+	Via     Via    `json:"via,omitempty"`
 
 	Instances []Addr  `json:"instances"` // in the order in which hooks hear of them
 	Track     []Track `json:"track,omitempty"`

@@ -31,7 +31,7 @@ type Instance struct {
 	// name it had in keepalived.conf even where that is no legal label.
 	Name string `json:"name"`
 	Src  Src    `json:"src,omitzero"`
-	Via  []Src  `json:"via,omitempty"`
+	Via  Via    `json:"via,omitempty"`
 
 	Interface string `json:"interface"`
 	// Netns is the network namespace that holds the interface, as ip netns names it;
@@ -138,9 +138,9 @@ type VIP struct {
 	// Scope is "link" or "host"; empty: global. IPv4 only.
 	Scope string `json:"scope,omitempty"`
 	// Unadvertised: installed with the others, and in no advert.
-	Unadvertised bool  `json:"unadvertised,omitempty"`
-	Src          Src   `json:"src,omitzero"`
-	Via          []Src `json:"via,omitempty"`
+	Unadvertised bool `json:"unadvertised,omitempty"`
+	Src          Src  `json:"src,omitzero"`
+	Via          Via  `json:"via,omitempty"`
 }
 
 // Track ties the state of a check to an instance's priority.
@@ -151,9 +151,9 @@ type Track struct {
 	Weight int `json:"weight,omitempty"`
 	// Reverse turns it round: the sign of what is added, and without weight the check
 	// fails while it is up.
-	Reverse bool  `json:"reverse,omitempty"`
-	Src     Src   `json:"src,omitzero"`
-	Via     []Src `json:"via,omitempty"`
+	Reverse bool `json:"reverse,omitempty"`
+	Src     Src  `json:"src,omitzero"`
+	Via     Via  `json:"via,omitempty"`
 }
 
 // Guard is what the daemon asks before it takes a plan that touches the instance: a

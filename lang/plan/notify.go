@@ -4,7 +4,7 @@ package plan
 type Notify struct {
 	Address Addr     `json:"address"`
 	Src     Src      `json:"src,omitzero"`
-	Via     []Src    `json:"via,omitempty"`
+	Via     Via      `json:"via,omitempty"`
 	On      []string `json:"on"` // of "active", "backup", "fault", "stop"
 
 	Exec    *Exec    `json:"exec,omitempty"`

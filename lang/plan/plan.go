@@ -40,8 +40,7 @@ type Source struct {
 
 // Src is a position: index into Plan.Sources, then line and column (from 1) of the
 // start and of the end. The zero value is "not known". Positions never enter a
-// digest: to move a line is not a change. A field Via beside it has the positions of the
-// repetitions and module calls that made the thing, the innermost first.
+// digest: to move a line is not a change.
 type Src [5]int
 
 // IsZero reports whether the position is not known; encoding/json's omitzero asks it.
