@@ -29,8 +29,9 @@ type member struct {
 	name string
 	plan plan.Instance
 	// vips in the order of plan.VIPs.
-	vips    []vip
-	segment string
+	vips          []vip
+	segment       string
+	maxFailoverMs int64 // 0: not written
 }
 
 // block is where an argument of a member counts from: its own block, else the instance.
@@ -54,7 +55,22 @@ func (m *member) at(arg string) diag.Range {
 	return m.Whole.Range
 }
 
-func or[T any](m *member, arg string, def T) T { return eval.Or(m.block(arg), arg, def) }
+// or is an argument that members may differ in: the member's, else the instance's, else
+// that of all instances.
+func or[T any](c *compiler, m *member, arg string, def T) T {
+	if v, ok := eval.Get[T](m.block(arg), arg); ok {
+		return v
+	}
+	return eval.Or(c.defaults, arg, def)
+}
+
+// whole is an argument of the instance, else of all instances.
+func whole[T any](c *compiler, m *member, arg string, def T) T {
+	if v, ok := eval.Get[T](m.Whole, arg); ok {
+		return v
+	}
+	return eval.Or(c.defaults, arg, def)
+}
 
 func (c *compiler) readInstances() {
 	for _, o := range c.e.All("instance") {
@@ -67,6 +83,7 @@ func (c *compiler) readInstances() {
 			in.members = append(in.members, member{Member: m, name: m.Node.NodeName()})
 		}
 		c.instances = append(c.instances, in)
+		c.byAddr[o.Addr] = in
 	}
 }
 
@@ -77,13 +94,19 @@ func (c *compiler) build() {
 			c.side(in, &in.members[i])
 		}
 		var group []plan.Member
-		for _, m := range in.members {
-			group = append(group, plan.Member{Node: m.name, Address: m.plan.SourceAddress, Priority: m.plan.Priority})
+		for i := range in.members {
+			m := &in.members[i]
+			node := c.nodes[m.name]
+			group = append(group, plan.Member{
+				Node: m.name, Address: m.plan.SourceAddress, Priority: m.plan.Priority, Speaks: node.Speaks, Status: node.Status,
+			})
+			c.onNode[m.name] = append(c.onNode[m.name], m)
 		}
 		for i := range in.members {
 			in.members[i].plan.Members = slices.Clone(group)
 		}
 	}
+	c.buildGroups()
 	for _, n := range c.res.Nodes {
 		c.res.Plans[n.Name] = c.planFor(n)
 	}
@@ -91,131 +114,337 @@ func (c *compiler) build() {
 
 // side is what one member's plan says of the instance.
 func (c *compiler) side(in *instance, m *member) {
-	node, whole := c.nodes[m.name], m.Whole
+	node := c.nodes[m.name]
 	p := plan.DefaultInstance()
-	p.Address, p.Src = in.obj.Addr, c.src(in.obj.Range)
-	p.Name = eval.Or(whole, "name", in.obj.Addr.Name())
-	p.VRID = uint8(eval.Or(whole, "router_id", int64(0)))
-	p.Version = uint8(eval.Or(whole, "version", int64(p.Version)))
-	p.AdvertMs = eval.Or(whole, "advert_int", p.AdvertMs)
-	p.Transport = plan.Transport(eval.Or(whole, "transport", string(p.Transport)))
-	p.Checksum = eval.Or(whole, "checksum", p.Checksum)
-	p.DownAdverts = int(eval.Or(whole, "down_adverts", int64(p.DownAdverts)))
-	m.segment = eval.Or(whole, "segment", "")
+	p.Address, p.Src, p.Via = in.obj.Addr, c.src(in.obj.Range), c.via(in.obj.Via)
+	p.Name = eval.Or(m.Whole, "name", c.name(in.obj))
+	p.VRID = uint8(eval.Or(m.Whole, "router_id", int64(0)))
+	p.Version = uint8(whole(c, m, "version", int64(p.Version)))
+	p.AdvertMs = whole(c, m, "advert_int", p.AdvertMs)
+	p.Transport = plan.Transport(whole(c, m, "transport", string(p.Transport)))
+	group, _ := eval.Get[schema.AddressValue](m.Whole, "multicast_group")
+	p.MulticastGroup = group.IP
+	p.TTL = uint8(whole(c, m, "ttl", int64(p.TTL)))
+	p.MinTTL, p.MaxTTL = uint8(whole(c, m, "min_ttl", int64(p.MinTTL))), uint8(whole(c, m, "max_ttl", int64(p.MaxTTL)))
+	p.Checksum = whole(c, m, "checksum", p.Checksum)
+	p.DownAdverts = int(whole(c, m, "down_adverts", int64(p.DownAdverts)))
+	p.Accept, p.VirtualMAC = whole(c, m, "accept", p.Accept), whole(c, m, "virtual_mac", p.VirtualMAC)
+	p.Lease, p.Release = whole(c, m, "lease", p.Lease), whole(c, m, "release", p.Release)
+	m.segment = eval.Or(m.Whole, "segment", "")
+	m.maxFailoverMs = whole(c, m, "max_failover", int64(0))
 
 	p.Priority = uint8(m.Priority)
-	p.Interface = or(m, "interface", node.Interface)
-	if p.Interface == "" {
-		c.report(diag.Error, "HA1007", m.at("interface"), in.obj.Addr, fmt.Sprintf("%s needs an interface on %s", in.obj.Addr, m.name),
-			fmt.Sprintf("Write interface = \"eth0\" in the instance, in member %q, or in node %q.", m.name, m.name))
-	}
-	p.Preempt = or(m, "preempt", p.Preempt)
-	p.PreemptDelayMs = or(m, "preempt_delay", p.PreemptDelayMs)
-	p.StartDelayMs = or(m, "start_delay", p.StartDelayMs)
-	for _, r := range or(m, "notify", []reference(nil)) {
+	c.place(in, m, node, &p)
+	p.Preempt = or(c, m, "preempt", p.Preempt)
+	p.PreemptDelayMs = or(c, m, "preempt_delay", p.PreemptDelayMs)
+	p.StartDelayMs = or(c, m, "start_delay", p.StartDelayMs)
+	for _, r := range or(c, m, "notify", []reference(nil)) {
 		p.Notify = append(p.Notify, r.To)
 	}
-	if a := whole.One("announce"); a != nil {
-		p.Announce.Repeat = int(eval.Or(a, "repeat", int64(p.Announce.Repeat)))
-		p.Announce.DelayMs = eval.Or(a, "delay", p.Announce.DelayMs)
-		p.Announce.RefreshMs = eval.Or(a, "refresh", p.Announce.RefreshMs)
-	}
-	if a := whole.One("auth"); a != nil {
-		p.Auth = &plan.Auth{Type: eval.Or(a, "type", ""), Password: eval.Or(a, "password", plan.Secret{})}
-	}
+	c.announce(c.defaults, &p)
+	c.announce(m.Whole, &p)
+	c.auth(m, &p)
 	c.vips(m, &p)
-	p.SourceAddress = source(m, node, p.Family)
-	c.tracks(m, &p)
-	m.plan = p
-}
-
-func (c *compiler) vips(m *member, p *plan.Instance) {
-	for i, b := range m.Whole.Of("vip") {
-		a, ok := eval.Get[schema.AddressValue](b, "address")
-		if !ok {
-			continue
-		}
-		if i == 0 {
-			p.Family = plan.FamilyOf(a.IP)
-		}
-		p.VIPs = append(p.VIPs, plan.VIP{
-			Address:   netip.PrefixFrom(a.IP, a.IP.BitLen()),
-			Interface: eval.Or(b, "interface", ""),
-			Src:       c.src(b.At("address")),
-		})
-		m.vips = append(m.vips, a)
-	}
-}
-
-// source is where adverts come from: the node's address for IPv4; IPv6 sends from the
-// link-local address of the interface, which the node itself knows best.
-func source(m *member, node Node, f plan.Family) netip.Addr {
-	if a, ok := eval.Get[schema.AddressValue](m.block("source_address"), "source_address"); ok {
-		return a.IP
-	}
-	if f == plan.IPv4 {
-		return node.IP
-	}
-	return netip.Addr{}
-}
-
-func (c *compiler) tracks(m *member, p *plan.Instance) {
+	p.SourceAddress = source(m, node, &p)
 	blocks := m.Whole.Of("track")
 	if m.Own != nil {
 		blocks = append(slices.Clone(blocks), m.Own.Of("track")...)
 	}
-	for _, b := range blocks {
-		r, ok := eval.Get[reference](b, "script")
+	p.Track = c.tracks(blocks, p.Address, p.Netns)
+	c.routes(m, &p)
+	c.rules(m, &p)
+	if l := m.Whole.One("lifecycle"); l != nil {
+		p.PreventRelease = eval.Or(l, "prevent_release", false)
+	}
+	if g := m.Whole.One("guard"); g != nil {
+		p.Guard = &plan.Guard{
+			MinLivePeers: int(eval.Or(g, "min_live_peers", int64(0))), NotWhileFlappingMs: eval.Or(g, "not_while_flapping", int64(0)),
+			Window: eval.Or(g, "window", ""), RequireBackupReady: eval.Or(g, "require_backup_ready", false),
+		}
+	}
+	m.plan = p
+}
+
+// place is the interface on which a member runs.
+func (c *compiler) place(in *instance, m *member, node Node, p *plan.Instance) {
+	p.Netns = or(c, m, "netns", node.Netns)
+	p.Interface = eval.Or(m.block("interface"), "interface", node.Interface)
+	if p.Interface == "" {
+		p.Interface = eval.Or(c.defaults, "interface", "")
+	}
+	if p.Interface == "" {
+		c.report(diag.Error, "HA1007", m.at("interface"), in.obj.Addr, fmt.Sprintf("%s needs an interface on %s", in.obj.Addr, m.name),
+			fmt.Sprintf("Write interface = \"eth0\" in the instance, in member %q, or in node %q.", m.name, m.name))
+	}
+}
+
+func (c *compiler) announce(b *eval.Block, p *plan.Instance) {
+	if b == nil {
+		return
+	}
+	if a := b.One("announce"); a != nil {
+		p.Announce.Repeat = int(eval.Or(a, "repeat", int64(p.Announce.Repeat)))
+		p.Announce.DelayMs = eval.Or(a, "delay", p.Announce.DelayMs)
+		p.Announce.RefreshMs = eval.Or(a, "refresh", p.Announce.RefreshMs)
+	}
+}
+
+func (c *compiler) auth(m *member, p *plan.Instance) {
+	b := m.Whole.One("auth")
+	if b == nil {
+		return
+	}
+	p.Auth = &plan.Auth{Type: eval.Or(b, "type", ""), Password: eval.Or(b, "password", plan.Secret{})}
+	for _, k := range b.Of("key") {
+		p.Auth.Keys = append(p.Auth.Keys, plan.AuthKey{
+			ID: uint8(eval.Or(k, "id", int64(0))), Key: eval.Or(k, "secret", plan.Secret{}), Src: c.src(k.Range),
+		})
+	}
+	first := int64(0)
+	if len(p.Auth.Keys) > 0 {
+		first = int64(p.Auth.Keys[0].ID)
+	}
+	p.Auth.ActiveKey = uint8(eval.Or(b, "active_key", first))
+	mode, replay := "", ""
+	if p.Auth.Type == plan.AuthHMAC {
+		mode, replay = plan.HMACEnforce, plan.ReplayTime
+	}
+	p.Auth.Mode, p.Auth.AntiReplay = eval.Or(b, "mode", mode), eval.Or(b, "anti_replay", replay)
+	p.Auth.WindowMs = eval.Or(b, "window", int64(0))
+}
+
+func (c *compiler) vips(m *member, p *plan.Instance) {
+	known := false
+	for _, b := range m.Whole.Of("vip") {
+		a, ok := eval.Get[schema.AddressValue](b, "address")
 		if !ok {
-			c.report(diag.Error, "HA1007", b.Range, p.Address, "track names nothing", "Write track { script = script.NAME }.")
 			continue
 		}
-		if i := slices.IndexFunc(p.Track, func(t plan.Track) bool { return t.Check == r.To }); i >= 0 {
-			c.report(diag.Error, "HA1006", b.Range, p.Address, fmt.Sprintf("%s is tracked twice", r.To), "Its weight would count twice. Keep one of the two blocks.")
+		v := plan.VIP{
+			Address:   netip.PrefixFrom(a.IP, a.IP.BitLen()),
+			Interface: eval.Or(b, "interface", ""), Label: eval.Or(b, "label", ""), Scope: eval.Or(b, "scope", ""),
+			Unadvertised: !eval.Or(b, "advertise", true),
+			Src:          c.src(b.At("address")), Via: c.via(b.Via),
+		}
+		if v.Scope == "global" {
+			v.Scope = ""
+		}
+		if !known && !v.Unadvertised {
+			p.Family, known = plan.FamilyOf(a.IP), true
+		}
+		if eval.Or(b, "install_prefix", false) {
+			c.installed(m, b, a, &v, p)
+		}
+		p.VIPs = append(p.VIPs, v)
+		m.vips = append(m.vips, a)
+	}
+}
+
+func (c *compiler) installed(m *member, b *eval.Block, a schema.AddressValue, v *plan.VIP, p *plan.Instance) {
+	if !a.Prefix.IsValid() {
+		c.report(diag.Error, "HA1116", b.At("install_prefix"), p.Address, fmt.Sprintf("%s has no prefix to install", a.IP),
+			fmt.Sprintf("Write address = \"%s/24\", or leave install_prefix out.", a.IP))
+		return
+	}
+	if a.Prefix.Bits() < a.IP.BitLen() {
+		v.InstallPrefix = a.Prefix.Bits()
+	}
+}
+
+// source is where adverts come from: the node's address, for IPv4 and for unicast. IPv6
+// multicast comes from the link-local address of the interface, which the node itself
+// knows best (RFC 9568, 5.1.2.2).
+func source(m *member, node Node, p *plan.Instance) netip.Addr {
+	if a, ok := eval.Get[schema.AddressValue](m.block("source_address"), "source_address"); ok {
+		return a.IP
+	}
+	switch {
+	case p.Family == plan.IPv4:
+		return node.IP
+	case p.Transport == plan.Unicast:
+		return node.IP6
+	}
+	return netip.Addr{}
+}
+
+// tracks are the trackers of blocks. What has no block of its own, such as an interface,
+// becomes a check with an address made of its kind and name.
+func (c *compiler) tracks(blocks []*eval.Block, of plan.Addr, netns string) []plan.Track {
+	var tracks []plan.Track
+	for _, b := range blocks {
+		a, ok := c.tracked(b, of, netns)
+		if !ok {
 			continue
 		}
-		weight := int(eval.Or(b, "weight", int64(c.weights[r.To])))
-		p.Track = append(p.Track, plan.Track{Check: r.To, Weight: weight, Src: c.src(b.Range)})
+		if i := slices.IndexFunc(tracks, func(t plan.Track) bool { return t.Check == a }); i >= 0 {
+			c.report(diag.Error, "HA1006", b.Range, of, fmt.Sprintf("%s is tracked twice", a), "Its weight would count twice. Keep one of the two blocks.")
+			continue
+		}
+		weight := int(eval.Or(b, "weight", int64(c.weights[a])))
+		tracks = append(tracks, plan.Track{
+			Check: a, Weight: weight, Reverse: eval.Or(b, "reverse", false), Src: c.src(b.Range), Via: c.via(b.Via),
+		})
+	}
+	return tracks
+}
+
+// trackKinds are the arguments of track that name what is tracked.
+var trackKinds = []string{"script", "check", "interface", "instance", "route"}
+
+func (c *compiler) tracked(b *eval.Block, of plan.Addr, netns string) (plan.Addr, bool) {
+	var named []string
+	for _, kind := range trackKinds {
+		if _, ok := b.Value(kind); ok {
+			named = append(named, kind)
+		}
+	}
+	switch {
+	case len(named) == 0:
+		c.report(diag.Error, "HA1007", b.Range, of, "track names nothing", "Write track { script = script.NAME }, or one of check, interface, instance, route.")
+		return "", false
+	case len(named) > 1:
+		c.report(diag.Error, "HA1006", b.At(named[1]), of, "track names two things", fmt.Sprintf("It names %s. Write one track block for each.", strings.Join(named, " and ")))
+		return "", false
+	}
+	k := plan.DefaultCheck()
+	k.Src, k.Via = c.src(b.Range), c.via(b.Via)
+	switch named[0] {
+	case "interface":
+		name := eval.Or(b, "interface", "")
+		k.Address, k.Interface = plan.Addr("interface."+name), &plan.TrackedInterface{Name: name, Netns: netns}
+		if netns != "" {
+			k.Address = plan.Addr("interface." + netns + "/" + name)
+		}
+	case "route":
+		to := eval.Or(b, "route", netip.Prefix{})
+		k.Address, k.Route = plan.Addr("route."+to.String()), &plan.TrackedRoute{To: to, Table: uint32(eval.Or(b, "table", int64(0)))}
+		if k.Route.Table != 0 {
+			k.Address += plan.Addr(fmt.Sprintf(" table %d", k.Route.Table))
+		}
+	case "instance":
+		r, _ := eval.Get[reference](b, "instance")
+		k.Address, k.Instance = r.To, &plan.TrackedInstance{Address: r.To}
+	default:
+		r, _ := eval.Get[reference](b, named[0])
+		return r.To, true
+	}
+	k.Name = k.Address.Name()
+	c.checks[k.Address] = k
+	return k.Address, true
+}
+
+func (c *compiler) routes(m *member, p *plan.Instance) {
+	for _, b := range m.Whole.Of("route") {
+		r := plan.Route{
+			To: eval.Or(b, "to", netip.Prefix{}), From: eval.Or(b, "from", netip.Prefix{}),
+			Type: eval.Or(b, "type", ""), Interface: eval.Or(b, "interface", ""), Scope: eval.Or(b, "scope", ""),
+			Table: uint32(eval.Or(b, "table", int64(0))), Metric: uint32(eval.Or(b, "metric", int64(0))), MTU: uint32(eval.Or(b, "mtu", int64(0))),
+			OnLink: eval.Or(b, "onlink", false), Src: c.src(b.Range),
+		}
+		via, _ := eval.Get[schema.AddressValue](b, "via")
+		src, _ := eval.Get[schema.AddressValue](b, "source")
+		r.Via, r.Source = via.IP, src.IP
+		if r.Type == "unicast" {
+			r.Type = ""
+		}
+		if r.Scope == "global" {
+			r.Scope = ""
+		}
+		if r.Table == plan.MainTable {
+			r.Table = 0
+		}
+		for _, h := range b.Of("nexthop") {
+			a, _ := eval.Get[schema.AddressValue](h, "via")
+			r.NextHops = append(r.NextHops, plan.NextHop{
+				Via: a.IP, Interface: eval.Or(h, "interface", ""), Weight: int(eval.Or(h, "weight", int64(0))), OnLink: eval.Or(h, "onlink", false),
+			})
+		}
+		if !r.To.IsValid() {
+			r.To = defaultRoute(p.Family)
+		}
+		p.Routes = append(p.Routes, r)
+	}
+}
+
+func defaultRoute(f plan.Family) netip.Prefix {
+	if f == plan.IPv6 {
+		return netip.PrefixFrom(netip.IPv6Unspecified(), 0)
+	}
+	return netip.PrefixFrom(netip.IPv4Unspecified(), 0)
+}
+
+func (c *compiler) rules(m *member, p *plan.Instance) {
+	for _, b := range m.Whole.Of("rule") {
+		r := plan.Rule{
+			Priority: uint32(eval.Or(b, "priority", int64(0))), Not: eval.Or(b, "not", false),
+			From: eval.Or(b, "from", netip.Prefix{}), To: eval.Or(b, "to", netip.Prefix{}),
+			IIF: eval.Or(b, "iif", ""), OIF: eval.Or(b, "oif", ""),
+			Mark: uint32(eval.Or(b, "mark", int64(0))), Mask: uint32(eval.Or(b, "mask", int64(0))),
+			Action: eval.Or(b, "action", ""), Table: uint32(eval.Or(b, "table", int64(0))), Src: c.src(b.Range),
+		}
+		if r.Action == "lookup" {
+			r.Action = ""
+		}
+		if n, ok := eval.Get[int64](b, "suppress_prefix"); ok {
+			length := int(n)
+			r.SuppressPrefix = &length
+		}
+		if _, written := b.Value("to"); written && !r.To.IsValid() {
+			r.To = defaultRoute(p.Family)
+		}
+		p.Rules = append(p.Rules, r)
 	}
 }
 
 // planFor puts together what one node runs, and only what it needs for that.
 func (c *compiler) planFor(n Node) *plan.Plan {
-	p := &plan.Plan{Language: plan.Language, Node: n.Name, Sources: slices.Clone(c.sources)}
+	p := &plan.Plan{
+		Language: plan.Language, Node: n.Name, Sources: slices.Clone(c.sources),
+		Moved: slices.Clone(c.moved), Removed: slices.Clone(c.removed),
+	}
 	d := &p.Desired
-	for _, in := range c.instances {
-		i := slices.IndexFunc(in.members, func(m member) bool { return m.name == n.Name })
-		if i < 0 {
-			continue
-		}
-		side := in.members[i].plan
-		d.Instances = append(d.Instances, side)
-		for _, t := range side.Track {
-			if d.Check(t.Check) == nil {
-				k := c.checks[t.Check]
-				k.Src = c.src(c.e.Find(t.Check).Range)
-				d.Checks = append(d.Checks, k)
-			}
-		}
-		for _, a := range side.Notify {
-			if d.Notify(a) != nil {
-				continue
-			}
-			if note, ok := c.notify(c.e.Find(a), c.byName[n.Name]); ok {
-				d.Notifies = append(d.Notifies, note)
-			}
+	for _, m := range c.onNode[n.Name] {
+		d.Instances = append(d.Instances, m.plan)
+		c.need(d, n, m.plan.Track, m.plan.Notify)
+	}
+	for _, g := range c.groups {
+		if side, here := g.on[n.Name]; here {
+			d.Groups = append(d.Groups, *side)
+			c.need(d, n, side.Track, side.Notify)
 		}
 	}
 	p.Normalize()
 	return p
 }
 
+// need adds what is tracked and who is told, each once.
+func (c *compiler) need(d *plan.Desired, n Node, tracks []plan.Track, notifies []plan.Addr) {
+	for _, t := range tracks {
+		if d.Check(t.Check) != nil {
+			continue
+		}
+		k, known := c.checks[t.Check]
+		if o := c.e.Find(t.Check); known && o != nil && k.Instance == nil {
+			k.Src, k.Via = c.src(o.Range), c.via(o.Via)
+		}
+		d.Checks = append(d.Checks, k)
+	}
+	for _, a := range notifies {
+		if d.Notify(a) != nil {
+			continue
+		}
+		if note, ok := c.notify(c.e.Find(a), c.byName[n.Name]); ok {
+			d.Notifies = append(d.Notifies, note)
+		}
+	}
+}
+
 // verify asks the one rule book and gives its problems the positions of the arguments.
 func (c *compiler) verify() {
 	for _, n := range c.res.Nodes {
 		for _, p := range plan.Verify(c.res.Plans[n.Name]) {
-			if p.Code == "HA1112" || p.Code == "HA1204" {
-				continue // HA1201 and HA1204 of the fleet say it with both places
+			if slices.Contains([]string{"HA1112", "HA1204", "HA1401"}, p.Code) {
+				continue // the fleet proofs say it with both places
 			}
 			c.ds = append(c.ds, c.problem(n, p))
 		}
@@ -272,8 +501,8 @@ func (c *compiler) argument(n Node, p plan.Problem) diag.Range {
 		return block.At(outer)
 	}
 	for _, b := range block.Of(outer) {
-		if r := b.At(inner); p.Src.IsZero() || c.src(r) == p.Src || c.src(b.Range) == p.Src {
-			return r
+		if p.Src.IsZero() || b.Covers(func(r diag.Range) bool { return c.src(r) == p.Src }) {
+			return b.At(inner)
 		}
 	}
 	if b := block.One(outer); b != nil {
@@ -286,14 +515,13 @@ func (c *compiler) owner(o *eval.Object, n Node, arg string) (*eval.Block, strin
 	if o.Kind != "instance" {
 		return c.e.BlockFor(o, c.byName[n.Name]), arg
 	}
-	for _, in := range c.instances {
-		if in.obj.Addr != o.Addr {
-			continue
-		}
-		for i := range in.members {
-			if m := &in.members[i]; m.name == n.Name {
-				return m.block(arg), arg
-			}
+	in := c.byAddr[o.Addr]
+	if in == nil {
+		return nil, arg
+	}
+	for i := range in.members {
+		if m := &in.members[i]; m.name == n.Name {
+			return m.block(arg), arg
 		}
 	}
 	return nil, arg

@@ -1,10 +1,12 @@
 package lang
 
 import (
+	"fmt"
 	"io/fs"
 	"path"
 	"slices"
 	"strings"
+	"time"
 
 	"hafile/lang/diag"
 	"hafile/lang/eval"
@@ -16,6 +18,38 @@ import (
 // *.auto.havars.hcl beside them, as one configuration.
 func Compile(fsys fs.FS, root string, in Inputs) (*Result, diag.Diagnostics) {
 	root = path.Clean(root)
+	return within(in, func() (*Result, diag.Diagnostics) { return compileDir(fsys, root, in) })
+}
+
+// within gives an evaluation a deadline. HCL cannot be interrupted: what is late is left
+// behind, and the process with it, which is why the daemon never compiles.
+func within(in Inputs, compile func() (*Result, diag.Diagnostics)) (*Result, diag.Diagnostics) {
+	if in.Deadline <= 0 {
+		return compile()
+	}
+	type answer struct {
+		r  *Result
+		ds diag.Diagnostics
+	}
+	done := make(chan answer, 1)
+	go func() {
+		r, ds := compile()
+		done <- answer{r, ds}
+	}()
+	timer := time.NewTimer(in.Deadline)
+	defer timer.Stop()
+	select {
+	case a := <-done:
+		return a.r, a.ds
+	case <-timer.C:
+		return &Result{}, diag.Diagnostics{{
+			Severity: diag.Error, Code: "HA1020", Summary: fmt.Sprintf("the files are not evaluated after %s", in.Deadline),
+			Detail: "Some expression loops over too much: a for inside of a for multiplies. Group once in a local, { for x in all : x.key => x... }, and look up by key; hafile validate -timings names what takes long.",
+		}}
+	}
+}
+
+func compileDir(fsys fs.FS, root string, in Inputs) (*Result, diag.Diagnostics) {
 	config, vars, ds := module.List(fsys, root)
 	if ds.HasErrors() {
 		return &Result{}, ds
@@ -33,13 +67,15 @@ func CompileFiles(fsys fs.FS, names []string, in Inputs) (*Result, diag.Diagnost
 	if ds.HasErrors() || len(names) == 0 {
 		return &Result{Files: files}, ds
 	}
-	return compile(fsys, path.Dir(names[0]), files, nil, in)
+	return within(in, func() (*Result, diag.Diagnostics) { return compile(fsys, path.Dir(names[0]), files, nil, in) })
 }
 
 // CompileSource compiles one file that is in memory (standard input, what the converter
 // wrote). file() finds nothing there.
 func CompileSource(name string, src []byte, in Inputs) (*Result, diag.Diagnostics) {
-	return compile(nil, ".", map[string][]byte{name: src}, nil, in)
+	return within(in, func() (*Result, diag.Diagnostics) {
+		return compile(nil, ".", map[string][]byte{name: src}, nil, in)
+	})
 }
 
 // compiler is one compilation: the fleet as far as it is known.
@@ -57,6 +93,12 @@ type compiler struct {
 	checks    map[plan.Addr]plan.Check
 	weights   map[plan.Addr]int
 	instances []*instance
+	byAddr    map[plan.Addr]*instance
+	onNode    map[string][]*member
+	groups    []*group
+	defaults  *eval.Block
+	moved     []plan.Move
+	removed   []plan.Removal
 }
 
 func compile(fsys fs.FS, dir string, files map[string][]byte, vars []string, in Inputs) (*Result, diag.Diagnostics) {
@@ -74,32 +116,43 @@ func compile(fsys fs.FS, dir string, files map[string][]byte, vars []string, in 
 	}
 	settings, more := eval.ReadSettings(m)
 	ds = append(append(ds, more...), m.Index()...)
+	if !blinds(ds) {
+		ds = append(ds, m.Tree(in.Library)...)
+		res.Files = m.Files
+	}
 	if blinds(ds) {
 		return res, ds.Dedup()
 	}
 	c := &compiler{
 		m: m, res: res, dir: dir, ds: ds,
 		byName: map[string]*eval.Object{}, nodes: map[string]Node{},
-		checks: map[plan.Addr]plan.Check{}, weights: map[plan.Addr]int{},
+		checks: map[plan.Addr]plan.Check{}, weights: map[plan.Addr]int{}, defaults: settings.Defaults,
+		byAddr: map[plan.Addr]*instance{}, onNode: map[string][]*member{},
 	}
+	res.MaxImpact = settings.MaxImpact
 	c.e = eval.New(m, evalInputs(in), settings.Env)
 	c.run()
 	c.mask(in)
 	all := append(c.ds, c.e.Diagnostics()...)
+	for _, t := range c.e.Timings(timingsMost) {
+		res.Timings = append(res.Timings, Timing(t))
+	}
 	all, res.Accepted = accept(all.Dedup(), settings)
 	return res, all
 }
+
+const timingsMost = 20
 
 // blinds reports errors after which half of the names are unknown, so that what follows
 // would be blamed for it.
 func blinds(ds diag.Diagnostics) bool {
 	return slices.ContainsFunc(ds, func(d diag.Diagnostic) bool {
-		return slices.Contains([]string{"HA1000", "HA1002", "HA1007", "HA1018"}, d.Code)
+		return slices.Contains([]string{"HA1000", "HA1002", "HA1007", "HA1010", "HA1018"}, d.Code)
 	})
 }
 
 func evalInputs(in Inputs) eval.Inputs {
-	out := eval.Inputs{Env: in.Env, AllowEnv: in.AllowEnv}
+	out := eval.Inputs{Env: in.Env, AllowEnv: in.AllowEnv, Clock: in.Clock}
 	for _, v := range in.Vars {
 		out.Vars = append(out.Vars, eval.Var(v))
 	}
@@ -112,9 +165,12 @@ func (c *compiler) run() {
 	c.res.Variables = c.e.Variables()
 	c.e.Locals()
 	c.readNodes()
-	c.readScripts()
+	c.readChecks()
 	c.readNotifies()
 	c.readInstances()
+	c.readGroups()
+	c.readMoves()
+	c.e.Preconditions()
 	for _, o := range c.e.Outputs() {
 		c.res.Outputs[o.Name] = Output{Value: o.Value, Sensitive: o.Sensitive, Description: o.Description}
 	}
@@ -127,6 +183,7 @@ func (c *compiler) run() {
 	if c.failed() {
 		return
 	}
+	c.e.Policies()
 	c.prove()
 	c.verify()
 }
@@ -151,7 +208,23 @@ func (c *compiler) relative(name string) string {
 	if c.dir == "." {
 		return name
 	}
-	return strings.TrimPrefix(name, c.dir+"/")
+	up := ""
+	for dir := c.dir; dir != "."; dir = path.Dir(dir) {
+		if rest, inside := strings.CutPrefix(name, dir+"/"); inside {
+			return up + rest
+		}
+		up += "../"
+	}
+	return up + name
+}
+
+// via are the positions of the repetitions and calls that made a thing.
+func (c *compiler) via(ranges []diag.Range) plan.Via {
+	var out []plan.Src
+	for _, r := range ranges {
+		out = append(out, c.src(r))
+	}
+	return plan.ViaOf(out)
 }
 
 func (c *compiler) src(r diag.Range) plan.Src {

@@ -50,6 +50,29 @@ func TestSamplesCompileToTheirPlans(t *testing.T) {
 	}
 }
 
+// TestFleetCompilesToItsPlans is sample (d): a module, three clusters, machines in a CSV
+// file. One node of each cluster has a golden file; the others differ as the pair does.
+func TestFleetCompilesToItsPlans(t *testing.T) {
+	r, ds := Compile(os.DirFS("testdata/samples/fleet"), ".", Inputs{Version: "0.1.0"})
+	if ds.HasErrors() {
+		t.Fatal(text(ds, r))
+	}
+	if len(r.Plans) != 7 {
+		t.Fatalf("%d plans", len(r.Plans))
+	}
+	for _, node := range []string{"ams-lb1", "fra-lb3", "sin-lb2"} {
+		got, err := json.MarshalIndent(r.Plans[node], "", "  ")
+		if err != nil {
+			t.Fatal(err)
+		}
+		compare(t, "testdata/samples/fleet/"+node+".plan.golden.json", append(got, '\n'))
+	}
+	if got := string(r.Outputs["owners"].Value); got != `{"ams":"ams-lb1","fra":"fra-lb1","sin":"sin-lb1"}` {
+		t.Errorf("owners %s", got)
+	}
+	compare(t, "testdata/samples/fleet/warnings.golden.txt", []byte(text(ds, r)))
+}
+
 func compare(t *testing.T, golden string, got []byte) {
 	t.Helper()
 	if *update {

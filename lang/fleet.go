@@ -14,6 +14,7 @@ import (
 
 // prove judges what only somebody can see who sees all members at once.
 func (c *compiler) prove() {
+	own := c.addressesOfNodes()
 	for _, in := range c.instances {
 		c.agree(in)
 		c.enough(in)
@@ -22,7 +23,13 @@ func (c *compiler) prove() {
 		c.weigh(in)
 		c.password(in)
 		c.offLink(in)
-		c.nodeAddresses(in)
+		c.nodeAddresses(in, own)
+		c.unicast(in)
+		c.linkLocalFirst(in)
+		c.failover(in)
+	}
+	for _, g := range c.groups {
+		c.together(g)
 	}
 	c.oneVRID()
 	c.oneOwner()
@@ -38,6 +45,9 @@ type invariant struct {
 var invariants = []invariant{
 	{"router_id", "Members with different VRIDs do not hear each other: both would turn active.", func(m *member) any { return m.plan.VRID }},
 	{"vip", "A backup would take over with other addresses than the active gave up.", func(m *member) any { return addresses(m) }},
+	{"multicast_group", "Members that send elsewhere are not heard: both would turn active.", func(m *member) any { return m.plan.MulticastGroup }},
+	{"virtual_mac", "Clients would have to learn another MAC at each change, or none.", func(m *member) any { return m.plan.VirtualMAC }},
+	{"accept", "The addresses would answer on one member and not on the other.", func(m *member) any { return m.plan.Accept }},
 	{"version", "A router drops adverts of the other version: both would turn active.", func(m *member) any { return m.plan.Version }},
 	{"advert_int", "VRRPv2 drops adverts with another interval and VRRPv3 waits for the wrong time: both may turn active.", func(m *member) any { return ms(m.plan.AdvertMs) }},
 	{"transport", "Adverts that travel differently are not heard: both would turn active.", func(m *member) any { return m.plan.Transport }},
@@ -61,16 +71,24 @@ func auth(m *member) any {
 	if m.plan.Auth == nil {
 		return nil
 	}
-	return *m.plan.Auth
+	a := *m.plan.Auth
+	a.Keys = slices.Clone(a.Keys)
+	for i := range a.Keys {
+		a.Keys[i].Src = plan.Src{}
+	}
+	return a
 }
 
 func (c *compiler) agree(in *instance) {
 	first := &in.members[0]
+	if !slices.ContainsFunc(in.members, func(m member) bool { return m.Whole != first.Whole }) {
+		return // one and the same block for all
+	}
 	for _, inv := range invariants {
 		for i := range in.members[1:] {
 			m := &in.members[i+1]
 			a, b := inv.of(first), inv.of(m)
-			if reflect.DeepEqual(a, b) {
+			if equal(a, b) {
 				continue
 			}
 			detail := inv.why + " Write one value for all members, without self."
@@ -84,6 +102,9 @@ func (c *compiler) agree(in *instance) {
 		}
 	}
 }
+
+// equal compares with ==, but by content where a value holds lists.
+func equal(a, b any) bool { return reflect.DeepEqual(a, b) }
 
 func whereOf(m *member, arg string) diag.Range {
 	if b := m.Whole.One(arg); b != nil {
@@ -174,15 +195,16 @@ func (c *compiler) offLink(in *instance) {
 		n := c.nodes[m.name]
 		for k, v := range m.vips {
 			at := m.Whole.Of("vip")[k].At("address")
+			ip, prefix := n.of(plan.FamilyOf(v.IP))
 			switch {
-			case !n.IP.IsValid() || !v.IP.Is4():
-			case n.Prefix.IsValid() && !n.Prefix.Contains(v.IP):
+			case !ip.IsValid() || v.IP.IsLinkLocalUnicast() || ip.IsLinkLocalUnicast():
+			case prefix.IsValid() && !prefix.Contains(v.IP):
 				c.report(diag.Warning, "HA1204", at, in.obj.Addr, fmt.Sprintf("%s is not in the network of %s", v.IP, m.name),
-					fmt.Sprintf("%s is in %s: nobody there would ask for %s. Correct the address or the prefix.", m.name, n.Prefix, v.IP),
+					fmt.Sprintf("%s is in %s: nobody there would ask for %s. Correct the address or the prefix.", m.name, prefix, v.IP),
 					diag.Related{Range: n.Range, Message: m.name + " is declared here"})
-			case !n.Prefix.IsValid() && v.Prefix.IsValid() && v.Prefix.Bits() < 32 && !v.Prefix.Contains(n.IP):
+			case !prefix.IsValid() && v.Prefix.IsValid() && v.Prefix.Bits() < v.IP.BitLen() && !v.Prefix.Contains(ip):
 				c.report(diag.Warning, "HA1204", at, in.obj.Addr, fmt.Sprintf("%s is not in the network of %s", m.name, v.Prefix),
-					fmt.Sprintf("%s has %s, which is outside of %s. Correct the address or the prefix, or leave the prefix out.", m.name, n.IP, v.Prefix),
+					fmt.Sprintf("%s has %s, which is outside of %s. Correct the address or the prefix, or leave the prefix out.", m.name, ip, v.Prefix),
 					diag.Related{Range: n.Range, Message: m.name + " is declared here"})
 			}
 		}
@@ -190,12 +212,9 @@ func (c *compiler) offLink(in *instance) {
 }
 
 // nodeAddresses is HA1204 for a virtual address that a machine has as its own.
-func (c *compiler) nodeAddresses(in *instance) {
+func (c *compiler) nodeAddresses(in *instance, own map[netip.Addr][]Node) {
 	for k, v := range in.members[0].vips {
-		for _, n := range c.res.Nodes {
-			if v.IP != n.IP && v.IP != n.IP6 {
-				continue
-			}
+		for _, n := range own[v.IP] {
 			i := slices.IndexFunc(in.members, func(m member) bool { return m.name == n.Name })
 			if i >= 0 && in.members[i].plan.Priority == plan.OwnerPriority {
 				continue
@@ -208,72 +227,24 @@ func (c *compiler) nodeAddresses(in *instance) {
 	}
 }
 
-// oneVRID is HA1201: one virtual router per VRID, family and segment.
-func (c *compiler) oneVRID() {
-	c.pairs(func(a, b *instance) {
-		x, y := &a.members[0], &b.members[0]
-		if x.plan.VRID != y.plan.VRID || x.plan.Family != y.plan.Family {
-			return
-		}
-		why, same := c.sameSegment(a, b)
-		if !same {
-			return
-		}
-		c.report(diag.Error, "HA1201", y.at("router_id"), b.obj.Addr,
-			fmt.Sprintf("VRID %d is taken by %s on the same segment", y.plan.VRID, a.obj.Addr),
-			fmt.Sprintf("%s Each would take the other's adverts for its own. Give one of them another router_id, or say segment = \"...\" in both if they are apart.", why),
-			diag.Related{Range: x.at("router_id"), Message: string(a.obj.Addr) + " has it here"})
-	})
-}
-
-// pairs visits each two instances once, in order.
-func (c *compiler) pairs(visit func(a, b *instance)) {
-	for i, a := range c.instances {
-		for _, b := range c.instances[i+1:] {
-			visit(a, b)
-		}
+// of is the address of a family, with its prefix where one was written.
+func (n Node) of(f plan.Family) (netip.Addr, netip.Prefix) {
+	if f == plan.IPv6 {
+		return n.IP6, n.Prefix6
 	}
+	return n.IP, n.Prefix
 }
 
-// sameSegment judges by what is written: a shared member and interface, else `segment`,
-// else prefixes. Where nothing tells, it does not judge.
-func (c *compiler) sameSegment(a, b *instance) (why string, same bool) {
-	for _, x := range a.members {
-		for _, y := range b.members {
-			if x.name == y.name && x.plan.Interface == y.plan.Interface {
-				return fmt.Sprintf("Both run on %s of %s.", x.plan.Interface, x.name), true
+func (c *compiler) addressesOfNodes() map[netip.Addr][]Node {
+	own := map[netip.Addr][]Node{}
+	for _, n := range c.res.Nodes {
+		for _, ip := range []netip.Addr{n.IP, n.IP6} {
+			if ip.IsValid() {
+				own[ip] = append(own[ip], n)
 			}
 		}
 	}
-	x, y := a.members[0].segment, b.members[0].segment
-	if x != "" && y != "" {
-		return fmt.Sprintf("Both are on segment %q.", x), x == y
-	}
-	for _, p := range c.prefixes(a) {
-		for _, q := range c.prefixes(b) {
-			if p.Overlaps(q) {
-				return fmt.Sprintf("%s and %s are one network.", p, q), true
-			}
-		}
-	}
-	return "", false
-}
-
-// prefixes are the networks that an instance is known to be on.
-func (c *compiler) prefixes(in *instance) []netip.Prefix {
-	var out []netip.Prefix
-	for i := range in.members {
-		m := &in.members[i]
-		if p := c.nodes[m.name].Prefix; p.IsValid() && m.plan.Family == plan.IPv4 {
-			out = append(out, p)
-		}
-	}
-	for _, v := range in.members[0].vips {
-		if v.Prefix.IsValid() && v.Prefix.Bits() < v.IP.BitLen() {
-			out = append(out, v.Prefix)
-		}
-	}
-	return out
+	return own
 }
 
 // oneOwner is HA1204 for an address that stands twice.
@@ -435,8 +406,10 @@ func trackBlock(m *member, check plan.Addr) *eval.Block {
 		blocks = append(slices.Clone(blocks), m.Own.Of("track")...)
 	}
 	for _, b := range blocks {
-		if r, ok := eval.Get[reference](b, "script"); ok && r.To == check {
-			return b
+		for _, kind := range []string{"script", "check", "instance"} {
+			if r, ok := eval.Get[reference](b, kind); ok && r.To == check {
+				return b
+			}
 		}
 	}
 	return nil

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"path"
+	"strings"
 
 	"hafile/lang/diag"
 	"hafile/lang/eval"
@@ -38,10 +39,15 @@ func (c *compiler) readNodes() {
 		n := Node{
 			Name: name, Address: o.Addr, Range: o.Range,
 			Match: eval.Or(b, "match", []string(nil)), Labels: eval.Or(b, "labels", map[string]string(nil)),
-			Interface: eval.Or(b, "interface", ""),
+			Interface: eval.Or(b, "interface", ""), Netns: eval.Or(b, "netns", ""),
+			SSH: eval.Or(b, "ssh", ""), Status: eval.Or(b, "status", ""), Speaks: eval.Or(b, "speaks", ""),
+		}
+		if n.Speaks == "hafile" {
+			n.Speaks = ""
 		}
 		n.IP, n.Prefix = c.nodeAddress(o, b, "address", plan.IPv4)
-		n.IP6, _ = c.nodeAddress(o, b, "address6", plan.IPv6)
+		n.IP6, n.Prefix6 = c.nodeAddress(o, b, "address6", plan.IPv6)
+		c.statusAddress(n, b)
 		c.globs(n, b)
 		c.unique(n, b, addresses)
 		c.nodes[name], c.byName[name] = n, o
@@ -63,6 +69,13 @@ func (c *compiler) nodeAddress(o *eval.Object, b *eval.Block, arg string, want p
 		return netip.Addr{}, netip.Prefix{}
 	}
 	return a.IP, a.Prefix
+}
+
+func (c *compiler) statusAddress(n Node, b *eval.Block) {
+	if _, err := netip.ParseAddrPort(n.Status); n.Status != "" && err != nil {
+		c.report(diag.Error, "HA1116", b.At("status"), n.Address, fmt.Sprintf("%q is not ADDRESS:PORT", n.Status),
+			`Write status = "192.0.2.11:7112", or "[2001:db8::11]:7112".`)
+	}
 }
 
 func (c *compiler) globs(n Node, b *eval.Block) {
@@ -87,24 +100,114 @@ func (c *compiler) unique(n Node, b *eval.Block, seen map[netip.Addr]diag.Relate
 	}
 }
 
-func (c *compiler) readScripts() {
-	for _, o := range c.e.All("script") {
-		b := c.e.Block(o)
-		if b == nil {
-			continue
+// readChecks reads scripts and checks: they differ in what is asked, and nothing else.
+func (c *compiler) readChecks() {
+	for _, kind := range []string{"script", "check"} {
+		for _, o := range c.e.All(kind) {
+			b := c.e.Block(o)
+			if b == nil {
+				continue
+			}
+			k := plan.DefaultCheck()
+			k.Address, k.Name = o.Addr, c.name(o)
+			k.IntervalMs = eval.Or(b, "interval", k.IntervalMs)
+			k.TimeoutMs = eval.Or(b, "timeout", k.IntervalMs)
+			k.Fall = int(eval.Or(b, "fall", int64(k.Fall)))
+			k.Rise = int(eval.Or(b, "rise", int64(k.Rise)))
+			k.OnFail = eval.Or(b, "on_fail", k.OnFail)
+			if kind == "script" {
+				k.Script = &plan.Script{
+					Command: eval.Or(b, "command", []string(nil)), User: eval.Or(b, "user", ""), Env: eval.Or(b, "env", map[string]string(nil)),
+				}
+				c.writable(o, b, "command", k.Script.Command)
+			} else {
+				probe(&k, b)
+				c.oneProbe(o, b, &k)
+			}
+			c.checks[o.Addr] = k
+			c.weights[o.Addr] = int(eval.Or(b, "weight", int64(0)))
+			c.outlasts(o, b, k)
 		}
-		k := plan.DefaultCheck()
-		k.Address, k.Name = o.Addr, o.Addr.Name()
-		k.IntervalMs = eval.Or(b, "interval", k.IntervalMs)
-		k.TimeoutMs = eval.Or(b, "timeout", k.IntervalMs)
-		k.Fall = int(eval.Or(b, "fall", int64(k.Fall)))
-		k.Rise = int(eval.Or(b, "rise", int64(k.Rise)))
-		k.Script = &plan.Script{
-			Command: eval.Or(b, "command", []string(nil)), User: eval.Or(b, "user", ""), Env: eval.Or(b, "env", map[string]string(nil)),
+	}
+}
+
+// name is what programs and mails call a thing: its own name, with the call before it
+// where it stands in a module.
+func (c *compiler) name(o *eval.Object) string {
+	name := o.Addr.Name()
+	within := strings.TrimSuffix(string(o.Addr), "."+o.Addr.Kind()+"."+name)
+	if within == string(o.Addr) {
+		return name
+	}
+	return strings.ReplaceAll(within, "module.", "") + "." + name
+}
+
+// oneProbe is HA1118 where a check has none of its blocks, or two.
+func (c *compiler) oneProbe(o *eval.Object, b *eval.Block, k *plan.Check) {
+	kinds := k.Kinds()
+	if len(kinds) == 1 {
+		return
+	}
+	what := "asks nothing"
+	if len(kinds) > 1 {
+		what = "asks several things: " + strings.Join(kinds, ", ")
+	}
+	c.report(diag.Error, "HA1118", b.Range, o.Addr, fmt.Sprintf("%s %s", o.Addr, what),
+		"A check has exactly one of http { }, tcp { }, process { }, file { }, ping { } and dns { }. Several probes are several checks, tracked each.")
+}
+
+// probe fills in what a check asks.
+func probe(k *plan.Check, b *eval.Block) {
+	if x := b.One("http"); x != nil {
+		k.HTTP = &plan.HTTP{
+			URL: eval.Or(x, "url", ""), Method: eval.Or(x, "method", "GET"), Contains: eval.Or(x, "contains", ""),
+			Headers: eval.Or(x, "headers", map[string]string(nil)), ServerName: eval.Or(x, "server_name", ""),
+			CAFile: eval.Or(x, "ca_file", ""), Insecure: eval.Or(x, "insecure", false),
 		}
-		c.checks[o.Addr] = k
-		c.weights[o.Addr] = int(eval.Or(b, "weight", int64(0)))
-		c.outlasts(o, b, k)
+		for _, code := range eval.Or(x, "expect", []int64(nil)) {
+			k.HTTP.Expect = append(k.HTTP.Expect, int(code))
+		}
+	}
+	if x := b.One("tcp"); x != nil {
+		k.TCP = &plan.TCP{Address: eval.Or(x, "address", ""), Send: eval.Or(x, "send", ""), Contains: eval.Or(x, "contains", "")}
+	}
+	if x := b.One("process"); x != nil {
+		k.Process = &plan.Process{
+			Name: eval.Or(x, "name", ""), Args: eval.Or(x, "args", []string(nil)),
+			Min: int(eval.Or(x, "min", int64(1))), Max: int(eval.Or(x, "max", int64(0))),
+		}
+	}
+	if x := b.One("file"); x != nil {
+		k.File = &plan.File{
+			Path: eval.Or(x, "path", ""), Absent: eval.Or(x, "absent", false), Contains: eval.Or(x, "contains", ""),
+			MaxAgeMs: eval.Or(x, "max_age", int64(0)), Value: eval.Or(x, "value", false),
+		}
+	}
+	if x := b.One("ping"); x != nil {
+		a, _ := eval.Get[schema.AddressValue](x, "address")
+		k.Ping = &plan.Ping{Address: a.IP, Interface: eval.Or(x, "interface", "")}
+	}
+	if x := b.One("dns"); x != nil {
+		k.DNS = &plan.DNS{
+			Server: eval.Or(x, "server", ""), Name: eval.Or(x, "name", ""), Type: eval.Or(x, "type", "A"),
+			Expect: eval.Or(x, "expect", []string(nil)),
+		}
+	}
+}
+
+// shared are directories in which everybody may put a program in the place of another.
+var shared = []string{"/tmp/", "/var/tmp/", "/dev/shm/", "/home/", "/run/user/"}
+
+// writable is HA2201, as far as a path alone tells; the node looks at the file.
+func (c *compiler) writable(o *eval.Object, b *eval.Block, arg string, command []string) {
+	if len(command) == 0 {
+		return
+	}
+	for _, dir := range shared {
+		if strings.HasPrefix(path.Clean(command[0]), dir) {
+			c.report(diag.Warning, "HA2201", b.At(arg), o.Addr, fmt.Sprintf("%s stands where others than root can write", command[0]),
+				fmt.Sprintf("Whoever can replace it decides who has the addresses. Install it outside of %s, owned by root, as in /etc/hafile.", strings.TrimSuffix(dir, "/")))
+		}
 	}
 }
 
@@ -138,7 +241,11 @@ func (c *compiler) readNotifies() {
 		first = c.byName[c.res.Nodes[0].Name]
 	}
 	for _, o := range c.e.All("notify") {
-		c.e.BlockFor(o, first)
+		if b := c.e.BlockFor(o, first); b != nil {
+			if x := b.One("exec"); x != nil {
+				c.writable(o, x, "command", eval.Or(x, "command", []string(nil)))
+			}
+		}
 	}
 }
 
@@ -147,7 +254,7 @@ func (c *compiler) notify(o *eval.Object, node *eval.Object) (plan.Notify, bool)
 	if b == nil {
 		return plan.Notify{}, false
 	}
-	n := plan.Notify{Address: o.Addr, Src: c.src(o.Range), On: eval.Or(b, "on", []string(nil))}
+	n := plan.Notify{Address: o.Addr, Src: c.src(o.Range), Via: c.via(o.Via), On: eval.Or(b, "on", []string(nil))}
 	if x := b.One("exec"); x != nil {
 		e := plan.DefaultExec()
 		e.Command, e.User = eval.Or(x, "command", []string(nil)), eval.Or(x, "user", "")
@@ -160,6 +267,13 @@ func (c *compiler) notify(o *eval.Object, node *eval.Object) (plan.Notify, bool)
 		e.Relay = eval.Or(x, "relay", "127.0.0.1:25")
 		e.TimeoutMs = eval.Or(x, "timeout", e.TimeoutMs)
 		n.Email = &e
+	}
+	if x := b.One("webhook"); x != nil {
+		w := plan.DefaultWebhook()
+		w.URL, w.Token = eval.Or(x, "url", ""), eval.Or(x, "token", plan.Secret{})
+		w.Headers, w.CAFile = eval.Or(x, "headers", map[string]string(nil)), eval.Or(x, "ca_file", "")
+		w.TimeoutMs = eval.Or(x, "timeout", w.TimeoutMs)
+		n.Webhook = &w
 	}
 	return n, true
 }

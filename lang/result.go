@@ -2,7 +2,9 @@ package lang
 
 import (
 	"encoding/json"
+	"io/fs"
 	"net/netip"
+	"time"
 
 	"hafile/lang/diag"
 	"hafile/lang/plan"
@@ -22,6 +24,14 @@ type Inputs struct {
 	AllowEnv []string
 	// Version of this release, for required_version; empty: not judged.
 	Version string
+	// Library holds the modules that come with hafile, each in a directory of its name:
+	// source = "hafile/NAME". nil: there are none.
+	Library fs.FS
+	// Deadline ends an evaluation that takes longer: a few nested loops can take a year.
+	// What runs then is abandoned, so that the process should end soon; 0: no deadline.
+	Deadline time.Duration
+	// Clock measures expressions, for Result.Timings; nil: nothing is measured.
+	Clock func() time.Duration
 }
 
 // Var is one -var (Name and Value) or one -var-file (File and Data).
@@ -50,6 +60,11 @@ type Result struct {
 	// Env is "sha256:…" of each variable of the environment that env() read.
 	Env     map[string]string
 	Outputs map[string]Output
+	// MaxImpact is what the hafile block lets plan and apply do without a word; empty: not
+	// written.
+	MaxImpact string
+	// Timings are the expressions that took longest, where Inputs.Clock was given.
+	Timings []Timing
 	// Accepted are the warnings that `hafile { accept = [...] }` silenced.
 	Accepted diag.Diagnostics
 }
@@ -61,10 +76,21 @@ type Node struct {
 	IP        netip.Addr   // `address`
 	IP6       netip.Addr   // `address6`
 	Prefix    netip.Prefix // of `address`, where one was written
+	Prefix6   netip.Prefix // of `address6`
 	Interface string
+	Netns     string
 	Match     []string // host name globs
 	Labels    map[string]string
+	SSH       string // HOST or USER@HOST; empty: its address
+	Status    string // ADDRESS:PORT of its status listener; empty: none
+	Speaks    string // empty: hafile
 	Range     diag.Range
+}
+
+// Timing is how long one expression took, all of its evaluations together.
+type Timing struct {
+	Range diag.Range    `json:"range"`
+	Took  time.Duration `json:"took_ns"`
 }
 
 // Output is a value of the root module.

@@ -16,10 +16,12 @@ import (
 
 // Block is a decoded block: Go values, each with its range.
 type Block struct {
-	Type   string
-	Label  string
-	Addr   plan.Addr
-	Range  diag.Range // of its header
+	Type  string
+	Label string
+	Addr  plan.Addr
+	Range diag.Range // of its header
+	// Via is where the repetitions and calls stand that made it, the innermost first.
+	Via    []diag.Range
 	Blocks []*Block
 
 	args map[string]Value
@@ -66,6 +68,19 @@ func (b *Block) At(name string) diag.Range {
 	return b.Range
 }
 
+// Covers reports whether the header or any argument of the block fits.
+func (b *Block) Covers(fits func(diag.Range) bool) bool {
+	if fits(b.Range) {
+		return true
+	}
+	for _, v := range b.args {
+		if fits(v.Range) {
+			return true
+		}
+	}
+	return false
+}
+
 // Value is an argument with its range.
 func (b *Block) Value(name string) (Value, bool) {
 	v, ok := b.args[name]
@@ -95,7 +110,9 @@ func (b *Block) One(typ string) *Block {
 }
 
 // Block decodes an object without a node in sight, once. It is nil after errors.
-func (e *Evaluator) Block(o *Object) *Block {
+func (e *Evaluator) Block(o *Object) *Block { return o.ev.block(o) }
+
+func (e *Evaluator) block(o *Object) *Block {
 	if b, ok := e.blocks[o.Addr]; ok {
 		return b
 	}
@@ -109,7 +126,7 @@ func (e *Evaluator) BlockFor(o *Object, node *Object) *Block {
 	if !e.mentionsSelf(o) {
 		return e.Block(o)
 	}
-	return e.decodeObject(o, node, nil)
+	return o.ev.decodeObject(o, node, nil)
 }
 
 // decoder carries what one decode may look at.
@@ -117,6 +134,8 @@ type decoder struct {
 	*Evaluator
 	// only: of the blocks that are one per node, decode this node's; nil: all.
 	only *Object
+	decl *module.Decl
+	via  []diag.Range
 }
 
 func (e *Evaluator) decodeObject(o *Object, self, only *Object) *Block {
@@ -127,9 +146,9 @@ func (e *Evaluator) decodeObject(o *Object, self, only *Object) *Block {
 	if !ok {
 		return nil
 	}
-	d := decoder{Evaluator: e, only: only}
+	d := decoder{Evaluator: e, only: only, decl: o.decl, via: o.Via}
 	b := d.block(body, o.schema, s)
-	b.Type, b.Label, b.Addr, b.Range = o.Kind, o.Label, o.Addr, o.Range
+	b.Type, b.Label, b.Addr, b.Range, b.Via = o.Kind, o.Label, o.Addr, o.Range, o.Via
 	d.required(b, o.schema, s, o.body.MissingItemRange())
 	if e.ds[before:].HasErrors() || len(b.bad) > 0 {
 		return nil
@@ -176,7 +195,12 @@ func checkForEach(v cty.Value, expr hcl.Expression, _ *hcl.EvalContext) hcl.Diag
 // mentionsSelf looks outside of the blocks that are one per node: in those, self is the
 // node of the label.
 func (e *Evaluator) mentionsSelf(o *Object) bool {
-	return mentions(dynblock.WalkVariables(o.body), o.schema)
+	known, seen := e.self[o.decl]
+	if !seen {
+		known = mentions(dynblock.WalkVariables(o.body), o.schema)
+		e.self[o.decl] = known
+	}
+	return known
 }
 
 func mentions(n dynblock.WalkVariablesNode, bs *schema.Block) bool {
@@ -206,6 +230,11 @@ func (d decoder) block(body hcl.Body, bs *schema.Block, s scope) *Block {
 			d.add(withAddr(module.NotYet(arg.Name, attr.NameRange, "argument"), s.addr))
 			continue
 		}
+		if arg.Wrong != "" {
+			d.errorf("HA1002", s, attr.NameRange, fmt.Sprintf("%s does not belong into %s", arg.Name, bs.Name), "%s", arg.Wrong)
+			b.bad[arg.Name] = true
+			continue
+		}
 		if arg.Kind == schema.Any {
 			continue
 		}
@@ -227,6 +256,7 @@ func withAddr(dg diag.Diagnostic, a plan.Addr) diag.Diagnostic {
 
 func (d decoder) nested(b *Block, blocks hcl.Blocks, bs *schema.Block, s scope) {
 	first := map[string]hcl.Range{}
+	products := map[hcl.Range]int{}
 	for _, hb := range blocks {
 		nested := bs.Block(hb.Type)
 		at := module.BlockRange(hb)
@@ -248,7 +278,9 @@ func (d decoder) nested(b *Block, blocks hcl.Blocks, bs *schema.Block, s scope) 
 			continue
 		}
 		first[id] = at
-		if n := d.inner(hb, nested, s); n != nil {
+		inside := d
+		inside.via = d.trace(hb, products)
+		if n := inside.inner(hb, nested, s); n != nil {
 			b.Blocks = append(b.Blocks, n)
 		}
 	}
@@ -257,8 +289,8 @@ func (d decoder) nested(b *Block, blocks hcl.Blocks, bs *schema.Block, s scope) 
 // later refuses a block of a later release; a probe inside of script gets the right word.
 func (d decoder) later(name, parent string, at hcl.Range, s scope) {
 	if parent == "script" {
-		d.errorf("HA1901", s, at, fmt.Sprintf("%s does not belong into script", name),
-			"A script runs a program: command = [...]. What hafile probes itself, such as %s, stands in a check block, which is not in this release.", name)
+		d.errorf("HA1002", s, at, fmt.Sprintf("%s does not belong into script", name),
+			"A script runs a program: command = [...]. What hafile probes itself stands in a check: check \"NAME\" { %s { ... } }.", name)
 		return
 	}
 	d.add(withAddr(module.NotYet(name, at, "block"), s.addr))
@@ -282,8 +314,11 @@ func (d decoder) inner(hb *hcl.Block, nested *schema.Block, s scope) *Block {
 		s.self = node
 	}
 	n := d.block(hb.Body, nested, s)
-	n.Label, n.Range, n.label = label, module.Range(at), module.Range(labelAt)
+	n.Label, n.Range, n.label, n.Via = label, module.Range(at), module.Range(labelAt), d.via
 	d.required(n, nested, s, at)
+	if nested.Name == "precondition" {
+		d.precondition(hb.Body, s)
+	}
 	return n
 }
 
@@ -306,8 +341,10 @@ func example(a schema.Arg) string {
 	switch a.Kind {
 	case schema.Int:
 		return "51"
-	case schema.Strings:
+	case schema.Strings, schema.Ints:
 		return "[...]"
+	case schema.Prefix:
+		return `"10.0.0.0/8"`
 	case schema.Secret:
 		return `credential("NAME")`
 	case schema.Address:

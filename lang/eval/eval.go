@@ -1,9 +1,11 @@
 package eval
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
@@ -19,6 +21,8 @@ type Inputs struct {
 	Vars     []Var
 	Env      func(string) (string, bool)
 	AllowEnv []string
+	// Clock measures how long expressions take, for Timings; nil: nothing is measured.
+	Clock func() time.Duration
 }
 
 // Var is one -var (Name, Value) or one -var-file (File, Data).
@@ -28,43 +32,77 @@ type Var struct {
 	Data        []byte
 }
 
-// Evaluator holds what is known of one module so far.
-type Evaluator struct {
-	m    *module.Module
+// session is what all modules of one evaluation share.
+type session struct {
 	in   Inputs
+	top  *Evaluator // of the root module
 	ds   diag.Diagnostics
-	root *hcl.EvalContext // the functions
+	busy []string // what is being evaluated, outermost first
 
-	memo   map[string]cty.Value // by "local.a"
-	failed map[string]bool      // reported already; what depends on it stays silent
-	busy   []string             // what is being evaluated, outermost first
-
-	objects map[string][]*Object
 	byAddr  map[plan.Addr]*Object
 	byName  map[string]*Object // nodes
 	blocks  map[plan.Addr]*Block
 	members map[plan.Addr][]Member
+	used    map[string]string // env() -> hash
+
+	functions map[*module.Module]*hcl.EvalContext
+	self      map[*module.Decl]bool // whether a declaration mentions self
+	dynamics  map[*module.Decl]map[hcl.Range]dynamicBlock
+	variables map[*module.Decl]*declared
+	calls     map[*module.Decl]*call
+	took      map[hcl.Range]time.Duration
+}
+
+// Evaluator holds what is known of one module so far: of the root, or of one call.
+type Evaluator struct {
+	*session
+	m      *module.Module
+	prefix string     // "", or "module.web[\"ams\"]."
+	parent *Evaluator // who calls; nil: the root
+	caller *Object    // the call
+	root   *hcl.EvalContext
+
+	memo    map[string]cty.Value // by "local.a"
+	failed  map[string]bool      // reported already; what depends on it stays silent
+	whole   map[string]cty.Value // a root with all of its names, such as node
+	objects map[string][]*Object
+	inside  []*Evaluator          // one per call of each module block, in order
+	entered bool                  // inside is known
 	given   map[string]assignment // values of variables from outside
-	used    map[string]string     // env() -> hash
 	secret  map[string]bool       // variables that are sensitive
 }
 
 // New prepares a module for evaluation; nothing is evaluated yet, except the values that
 // variables get from outside.
 func New(m *module.Module, in Inputs, env []string) *Evaluator {
-	e := &Evaluator{
-		m: m, in: in,
-		memo: map[string]cty.Value{}, failed: map[string]bool{},
-		objects: map[string][]*Object{}, byAddr: map[plan.Addr]*Object{}, blocks: map[plan.Addr]*Block{}, members: map[plan.Addr][]Member{},
-		given: map[string]assignment{}, used: map[string]string{}, secret: map[string]bool{},
+	s := &session{
+		in: in, byAddr: map[plan.Addr]*Object{}, blocks: map[plan.Addr]*Block{}, members: map[plan.Addr][]Member{}, used: map[string]string{},
+		functions: map[*module.Module]*hcl.EvalContext{}, self: map[*module.Decl]bool{}, dynamics: map[*module.Decl]map[hcl.Range]dynamicBlock{},
+		variables: map[*module.Decl]*declared{}, calls: map[*module.Decl]*call{}, took: map[hcl.Range]time.Duration{},
 	}
-	e.in.AllowEnv = append(slices.Clone(in.AllowEnv), env...)
-	e.root = &hcl.EvalContext{Functions: e.functions()}
+	s.in.AllowEnv = append(slices.Clone(in.AllowEnv), env...)
+	e := s.evaluator(m)
+	s.top = e
 	e.collect()
 	return e
 }
 
-// Diagnostics is what was found so far.
+func (s *session) evaluator(m *module.Module) *Evaluator {
+	e := &Evaluator{
+		session: s, m: m, memo: map[string]cty.Value{}, failed: map[string]bool{}, whole: map[string]cty.Value{},
+		objects: map[string][]*Object{}, given: map[string]assignment{}, secret: map[string]bool{},
+	}
+	if s.functions[m] == nil {
+		s.functions[m] = &hcl.EvalContext{Functions: e.builtins()}
+	}
+	e.root = s.functions[m]
+	return e
+}
+
+// addr is the whole address of something in this module.
+func (e *Evaluator) addr(local string) plan.Addr { return plan.Addr(e.prefix + local) }
+
+// Diagnostics is what was found so far, in all modules.
 func (e *Evaluator) Diagnostics() diag.Diagnostics { return e.ds }
 
 // Env is what env() read, by hash.
@@ -98,7 +136,7 @@ func (e *Evaluator) value(expr hcl.Expression, s scope) (cty.Value, bool) {
 	if !ok {
 		return cty.DynamicVal, false
 	}
-	v, hd := expr.Value(ctx)
+	v, hd := e.measured(expr, ctx)
 	if hd.HasErrors() {
 		e.evalErrors(hd, expr, ctx, s)
 		return cty.DynamicVal, false
@@ -112,9 +150,37 @@ func (e *Evaluator) value(expr hcl.Expression, s scope) (cty.Value, bool) {
 	return v, true
 }
 
+func (e *Evaluator) measured(expr hcl.Expression, ctx *hcl.EvalContext) (cty.Value, hcl.Diagnostics) {
+	if e.in.Clock == nil {
+		return expr.Value(ctx)
+	}
+	start := e.in.Clock()
+	v, hd := expr.Value(ctx)
+	e.took[expr.Range()] += e.in.Clock() - start
+	return v, hd
+}
+
+// Timing is how long one expression took, all of its evaluations together.
+type Timing struct {
+	Range diag.Range
+	Took  time.Duration
+}
+
+// Timings lists the expressions that took longest, the longest first.
+func (e *Evaluator) Timings(most int) []Timing {
+	var all []Timing
+	for at, d := range e.took {
+		all = append(all, Timing{module.Range(at), d})
+	}
+	slices.SortFunc(all, func(a, b Timing) int {
+		return cmp.Or(cmp.Compare(b.Took, a.Took), cmp.Compare(a.Range.Filename, b.Range.Filename), cmp.Compare(a.Range.Start.Byte, b.Range.Start.Byte))
+	})
+	return all[:min(most, len(all))]
+}
+
 // context evaluates what the traversals name and no more.
 func (e *Evaluator) context(refs []hcl.Traversal, s scope) (*hcl.EvalContext, bool) {
-	vars := map[string]map[string]cty.Value{}
+	vars := names{}
 	ok := true
 	for _, t := range refs {
 		if !e.require(t, s, vars) {
@@ -125,41 +191,56 @@ func (e *Evaluator) context(refs []hcl.Traversal, s scope) (*hcl.EvalContext, bo
 		return nil, false
 	}
 	ctx := e.root.NewChild()
-	ctx.Variables = map[string]cty.Value{}
-	for root, attrs := range vars {
-		ctx.Variables[root] = cty.ObjectVal(attrs)
+	ctx.Variables = make(map[string]cty.Value, len(vars))
+	for root, n := range vars {
+		if n.whole != cty.NilVal {
+			ctx.Variables[root] = n.whole
+			continue
+		}
+		ctx.Variables[root] = cty.ObjectVal(n.attrs)
 	}
 	return ctx, true
+}
+
+// names are the values that an expression asks for, by root.
+type names map[string]*rootValue
+
+// rootValue is a root with the names that are asked for, or with all of them.
+type rootValue struct {
+	attrs map[string]cty.Value
+	whole cty.Value
+}
+
+func (n names) root(name string) *rootValue {
+	if n[name] == nil {
+		n[name] = &rootValue{attrs: map[string]cty.Value{}, whole: cty.NilVal}
+	}
+	return n[name]
 }
 
 // referable are the roots whose members are declared by somebody.
 var referable = []string{"var", "local", "node", "script", "notify", "instance", "check", "sync_group", "module"}
 
 // require evaluates what one traversal starts from.
-func (e *Evaluator) require(t hcl.Traversal, s scope, vars map[string]map[string]cty.Value) bool {
+func (e *Evaluator) require(t hcl.Traversal, s scope, vars names) bool {
 	root := t.RootName()
-	put := func(name string, v cty.Value) {
-		if vars[root] == nil {
-			vars[root] = map[string]cty.Value{}
-		}
-		vars[root][name] = v
-	}
+	put := func(name string, v cty.Value) { vars.root(root).attrs[name] = v }
 	switch {
 	case slices.Contains(referable, root):
-		names := []string{}
-		if name, ok := member(t); ok {
-			names = append(names, name)
-		} else {
-			names = e.m.Names(root)
-			vars[root] = orEmpty(vars[root])
+		name, ok := member(t)
+		if !ok {
+			v, ok := e.everything(root, t, s)
+			vars.root(root).whole = v
+			return ok
 		}
-		for _, name := range names {
-			v, ok := e.named(root, name, t, s)
-			if !ok {
-				return false
-			}
-			put(name, v)
+		if root == "module" {
+			return e.requireOutput(name, t, s, vars.root(root))
 		}
+		v, ok := e.named(root, name, t, s)
+		if !ok {
+			return false
+		}
+		put(name, v)
 	case root == "each":
 		if s.each == nil {
 			e.errorf("HA1014", s, t.SourceRange(), "each is not known here", "It exists in a block that has for_each. Add for_each to this block or name the value.")
@@ -173,7 +254,7 @@ func (e *Evaluator) require(t hcl.Traversal, s scope, vars map[string]map[string
 				"self is the node that a plan is made for; it is known in instances and notifies. Who is a member, and what a script or a local is, cannot depend on who asks: name the node.")
 			return false
 		}
-		v, ok := e.named("node", s.self.Label, t, s)
+		v, ok := s.self.ev.named("node", s.self.Label, t, s)
 		if !ok {
 			return false
 		}
@@ -185,7 +266,7 @@ func (e *Evaluator) require(t hcl.Traversal, s scope, vars map[string]map[string
 		}
 	case root == "path":
 		put("root", cty.StringVal("."))
-		put("module", cty.StringVal("."))
+		put("module", cty.StringVal(e.m.Path))
 	default:
 		e.unknownRoot(t, s)
 		return false
@@ -193,11 +274,23 @@ func (e *Evaluator) require(t hcl.Traversal, s scope, vars map[string]map[string
 	return true
 }
 
-func orEmpty(m map[string]cty.Value) map[string]cty.Value {
-	if m == nil {
-		return map[string]cty.Value{}
+// everything is a root with all of its names, made once: an expression of each of a
+// thousand blocks may ask for it.
+func (e *Evaluator) everything(root string, t hcl.Traversal, s scope) (cty.Value, bool) {
+	if v, known := e.whole[root]; known {
+		return v, true
 	}
-	return m
+	attrs := map[string]cty.Value{}
+	for _, name := range e.m.Names(root) {
+		v, ok := e.named(root, name, t, s)
+		if !ok {
+			return cty.DynamicVal, false
+		}
+		attrs[name] = v
+	}
+	v := cty.ObjectVal(attrs)
+	e.whole[root] = v
+	return v, true
 }
 
 // member is the second step of a traversal, where it is a name.
@@ -225,8 +318,9 @@ func (e *Evaluator) named(kind, name string, t hcl.Traversal, s scope) (cty.Valu
 	if e.failed[key] {
 		return cty.DynamicVal, false
 	}
-	if at := slices.Index(e.busy, key); at >= 0 {
-		path := append(slices.Clone(e.busy[at:]), key)
+	full := e.prefix + key
+	if at := slices.Index(e.busy, full); at >= 0 {
+		path := append(slices.Clone(e.busy[at:]), full)
 		e.errorf("HA1005", s, t.SourceRange(), key+" depends on itself",
 			"The way round is %s. Take one step out.", strings.Join(path, " -> "))
 		return cty.DynamicVal, false
@@ -235,7 +329,7 @@ func (e *Evaluator) named(kind, name string, t hcl.Traversal, s scope) (cty.Valu
 		e.missing(kind, name, t, s)
 		return cty.DynamicVal, false
 	}
-	e.busy = append(e.busy, key)
+	e.busy = append(e.busy, full)
 	v, ok := e.compute(kind, name)
 	e.busy = e.busy[:len(e.busy)-1]
 	if !ok {
@@ -256,6 +350,7 @@ func (e *Evaluator) declared(kind, name string) bool {
 // enter puts a thing on the stack of what is being evaluated, where it is not on top
 // already, and gives back what takes it off.
 func (e *Evaluator) enter(key string) func() {
+	key = e.prefix + key
 	if n := len(e.busy); n > 0 && e.busy[n-1] == key {
 		return func() {}
 	}
@@ -265,17 +360,23 @@ func (e *Evaluator) enter(key string) func() {
 
 // Locals evaluates every local, used or not.
 func (e *Evaluator) Locals() {
-	for _, name := range e.m.Names("local") {
-		e.named("local", name, nil, scope{})
+	for _, x := range e.Modules() {
+		for _, name := range x.m.Names("local") {
+			x.named("local", name, nil, scope{})
+		}
 	}
 }
 
 func (e *Evaluator) compute(kind, name string) (cty.Value, bool) {
 	switch kind {
 	case "local":
-		return e.value(e.m.Locals[name].Expr, scope{addr: plan.Addr("local." + name)})
+		return e.value(e.m.Locals[name].Expr, scope{addr: e.addr("local." + name)})
 	case "var":
 		return e.variable(e.m.Find("var", name))
+	case "output":
+		return e.outputValue(e.m.Find("output", name))
+	case "module":
+		return e.moduleValue(e.m.Find("module", name))
 	}
 	d := e.m.Find(kind, name)
 	if d.Schema.Later {

@@ -21,6 +21,12 @@ type Object struct {
 	Addr        plan.Addr
 	Range       diag.Range
 
+	// Via is where the repetitions and calls stand that made it, the innermost first.
+	Via []diag.Range
+
+	ev     *Evaluator // of its module
+	inside *Evaluator // of a call: the module that it calls
+	decl   *module.Decl
 	each   *each
 	body   hcl.Body
 	schema *schema.Block
@@ -34,12 +40,21 @@ func (o *Object) NodeName() string {
 	return o.Label
 }
 
-// All lists the objects of a kind, in the order of declaration, keys sorted.
+// All lists the objects of a kind, those of modules too: in the order of declaration,
+// keys sorted, the root module first.
 func (e *Evaluator) All(kind string) []*Object {
 	var all []*Object
 	for _, d := range e.m.Of(kind) {
 		objects, _ := e.Objects(d)
 		all = append(all, objects...)
+	}
+	if len(e.m.Children) == 0 || !e.m.Has(kind) {
+		return all
+	}
+	for _, x := range e.enterCalls() {
+		if x.m.Has(kind) {
+			all = append(all, x.All(kind)...)
+		}
 	}
 	return all
 }
@@ -49,7 +64,7 @@ func (e *Evaluator) Find(a plan.Addr) *Object {
 	if o := e.byAddr[a]; o != nil {
 		return o
 	}
-	e.All(a.Kind())
+	e.top.All(a.Kind())
 	return e.byAddr[a]
 }
 
@@ -64,7 +79,10 @@ func (e *Evaluator) Objects(d *module.Decl) ([]*Object, bool) {
 	}
 	e.objects[key] = nil // after a failure
 	defer e.enter(key)()
-	one := Object{Kind: d.Kind, Label: d.Name, Addr: plan.Addr(key), Range: module.Range(d.Range()), body: d.Block.Body, schema: d.Schema}
+	one := Object{Kind: d.Kind, Label: d.Name, Addr: e.addr(key), Range: module.Range(d.Range()), ev: e, decl: d, body: d.Block.Body, schema: d.Schema}
+	if e.caller != nil {
+		one.Via = append([]diag.Range{e.caller.Range}, e.caller.Via...)
+	}
 	if !d.Schema.ForEach {
 		return e.keep(key, []*Object{&one}), true
 	}
@@ -79,10 +97,11 @@ func (e *Evaluator) Objects(d *module.Decl) ([]*Object, bool) {
 		return nil, false
 	}
 	objects := []*Object{}
+	via := append([]diag.Range{module.Range(attr.Expr.Range())}, one.Via...)
 	for _, el := range elements {
 		o := one
-		o.each, o.Key = &el, el.key.AsString()
-		o.Addr = plan.Addr(key + "[" + strconv.Quote(o.Key) + "]")
+		o.each, o.Key, o.Via = &el, el.key.AsString(), via
+		o.Addr = e.addr(key + "[" + strconv.Quote(o.Key) + "]")
 		objects = append(objects, &o)
 	}
 	return e.keep(key, objects), true

@@ -28,7 +28,7 @@ import (
 
 // functions lists every function. None reads a clock, chance or the network: the same
 // files and inputs give the same plan.
-func (e *Evaluator) functions() map[string]function.Function {
+func (e *Evaluator) builtins() map[string]function.Function {
 	all := Functions()
 	all["file"], all["fileexists"], all["env"] = e.fileFunc(), e.fileExistsFunc(), e.envFunc()
 	return all
@@ -51,7 +51,7 @@ func Functions() map[string]function.Function {
 		"compact": stdlib.CompactFunc, "concat": stdlib.ConcatFunc, "contains": stdlib.ContainsFunc,
 		"distinct": stdlib.DistinctFunc, "element": stdlib.ElementFunc, "flatten": stdlib.FlattenFunc,
 		"index": indexFunc, "keys": stdlib.KeysFunc, "merge": stdlib.MergeFunc, "range": stdlib.RangeFunc,
-		"reverse": stdlib.ReverseListFunc, "setproduct": stdlib.SetProductFunc, "setunion": stdlib.SetUnionFunc,
+		"reverse": stdlib.ReverseListFunc, "setproduct": setProductFunc, "setunion": stdlib.SetUnionFunc,
 		"setintersection": stdlib.SetIntersectionFunc, "setsubtract": stdlib.SetSubtractFunc, "slice": stdlib.SliceFunc,
 		"sort": stdlib.SortFunc, "values": stdlib.ValuesFunc, "zipmap": stdlib.ZipmapFunc, "lookup": lookupFunc,
 		"length": lengthFunc, "alltrue": allOf(true), "anytrue": allOf(false), "one": oneFunc, "sum": sumFunc,
@@ -76,6 +76,27 @@ func Functions() map[string]function.Function {
 // capsule is a reference to a secret. It holds the reference and never the bytes, and no
 // string function takes it, so that no expression can show what it points to.
 var capsule = cty.Capsule("secret reference", reflect.TypeOf(plan.Secret{}))
+
+// setProductFunc refuses what would fill the memory: three lists of a thousand are a
+// thousand million.
+var setProductFunc = function.New(&function.Spec{
+	VarParam: &function.Parameter{Name: "lists", Type: cty.DynamicPseudoType, AllowMarked: true},
+	Type: func(args []cty.Value) (cty.Type, error) {
+		n := 1
+		for _, a := range args {
+			a, _ := a.Unmark()
+			if a.IsKnown() && !a.IsNull() && a.CanIterateElements() {
+				if n *= max(a.LengthInt(), 1); n > productMax {
+					return cty.NilType, fmt.Errorf("the product has more than %d elements", productMax)
+				}
+			}
+		}
+		return stdlib.SetProductFunc.ReturnTypeForValues(args)
+	},
+	Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) { return stdlib.SetProduct(args...) },
+})
+
+const productMax = 1_000_000
 
 func strParam(name string) function.Parameter {
 	return function.Parameter{Name: name, Type: cty.String}
@@ -307,18 +328,24 @@ var secretFileFunc = text(capsule, []string{"path"}, func(a []string) (cty.Value
 	return cty.CapsuleVal(capsule, &plan.Secret{File: a[0]}), nil
 })
 
-// confined is a path inside of the configuration directory. Files come from others: a
-// module must not read /etc/shadow into a plan.
+// confined is a path inside of the configuration directory, or of the module's own. Files
+// come from others: a module must not read /etc/shadow into a plan.
 func (e *Evaluator) confined(name string) (string, error) {
+	if strings.HasPrefix(e.m.Path, module.LibraryPrefix) {
+		return "", errors.New("a module that comes with hafile reads no files")
+	}
 	if path.IsAbs(name) {
 		return "", fmt.Errorf("%q is absolute: file() reads beside the configuration only", name)
 	}
-	full := path.Join(e.m.Dir, name)
-	inside := e.m.Dir == "." || full == e.m.Dir || strings.HasPrefix(full, e.m.Dir+"/")
-	if !fs.ValidPath(full) || !inside {
+	full := path.Join(e.top.m.Dir, name)
+	if !fs.ValidPath(full) || !under(full, e.top.m.Dir) && !under(full, e.m.Dir) {
 		return "", fmt.Errorf("%q leads out of the configuration directory", name)
 	}
 	return full, nil
+}
+
+func under(name, dir string) bool {
+	return dir == "." || name == dir || strings.HasPrefix(name, dir+"/")
 }
 
 func (e *Evaluator) fileFunc() function.Function {
@@ -337,7 +364,7 @@ func (e *Evaluator) fileFunc() function.Function {
 		if !utf8.Valid(read[full]) {
 			return cty.NilVal, function.NewArgErrorf(0, "%s is not UTF-8 text", a[0])
 		}
-		e.m.Hashes[full] = module.Hash(read[full])
+		e.top.m.Hashes[full] = module.Hash(read[full])
 		return cty.StringVal(string(read[full])), nil
 	})
 }

@@ -34,7 +34,7 @@ var preference = []int64{200, 150, 100, 50}
 func (e *Evaluator) node(name string) *Object {
 	if e.byName == nil {
 		e.byName = map[string]*Object{}
-		for _, o := range e.All("node") {
+		for _, o := range e.top.All("node") {
 			e.byName[o.NodeName()] = o
 		}
 	}
@@ -43,7 +43,7 @@ func (e *Evaluator) node(name string) *Object {
 
 func (e *Evaluator) unknownNode(name string, at hcl.Range, s scope) {
 	var names []string
-	for _, o := range e.All("node") {
+	for _, o := range e.top.All("node") {
 		names = append(names, o.NodeName())
 	}
 	detail := fmt.Sprintf("Declare it: node %q { address = \"...\" }.", name)
@@ -56,7 +56,9 @@ func (e *Evaluator) unknownNode(name string, at hcl.Range, s scope) {
 }
 
 // Members decodes an instance for each machine that takes part. False after errors.
-func (e *Evaluator) Members(o *Object) ([]Member, bool) {
+func (e *Evaluator) Members(o *Object) ([]Member, bool) { return o.ev.membersOf(o) }
+
+func (e *Evaluator) membersOf(o *Object) ([]Member, bool) {
 	if members, ok := e.members[o.Addr]; ok {
 		return members, members != nil
 	}
@@ -110,7 +112,7 @@ func (e *Evaluator) base(o *Object) *Block {
 	who := schema.Block{Name: "instance", Args: []schema.Arg{*o.schema.Arg("members")}, Blocks: []*schema.Block{o.schema.Block("member")}}
 	content, _, hd := body.PartialContent(who.HCL())
 	e.ds = append(e.ds, module.Translate(hd, &who, o.Addr)...)
-	b := &Block{Type: "instance", Label: o.Label, Addr: o.Addr, Range: o.Range, args: map[string]Value{}, bad: map[string]bool{}}
+	b := &Block{Type: "instance", Label: o.Label, Addr: o.Addr, Range: o.Range, Via: o.Via, args: map[string]Value{}, bad: map[string]bool{}}
 	if attr := content.Attributes["members"]; attr != nil {
 		switch v, ok := e.argument(attr, &who.Args[0], s); {
 		case !ok:
@@ -119,7 +121,7 @@ func (e *Evaluator) base(o *Object) *Block {
 			b.args["members"] = v
 		}
 	}
-	decoder{Evaluator: e}.nested(b, content.Blocks, &who, s)
+	decoder{Evaluator: e, decl: o.decl, via: o.Via}.nested(b, content.Blocks, &who, s)
 	if e.ds[before:].HasErrors() || len(b.bad) > 0 {
 		return nil
 	}

@@ -103,6 +103,10 @@ func (l lowering) lower(v cty.Value) (any, bool) {
 		return l.references(v)
 	case schema.Secret:
 		return l.secret(v)
+	case schema.Prefix:
+		return l.prefix(v)
+	case schema.Ints:
+		return l.integers(v)
 	}
 	panic("eval: an argument of this kind is not lowered: " + l.arg.Name)
 }
@@ -129,7 +133,52 @@ func (l lowering) integer(v cty.Value) (any, bool) {
 	if err != nil {
 		return l.wrongType(v, fmt.Sprintf("Write a number without quotes: %s = %s.", l.arg.Name, l.sample()))
 	}
-	f := c.AsBigFloat()
+	return l.whole(c.AsBigFloat())
+}
+
+// integers is a list of whole numbers.
+func (l lowering) integers(v cty.Value) (any, bool) {
+	if !v.CanIterateElements() || v.Type().IsObjectType() || v.Type().IsMapType() {
+		return l.wrongType(v, fmt.Sprintf("Write %s = [%d].", l.arg.Name, l.arg.Min))
+	}
+	out := []int64{}
+	for i, el := range listOf(v) {
+		c, err := convert.Convert(el, cty.Number)
+		if err != nil || c.IsNull() {
+			return l.failAt(l.elementRange(i), "HA1004", fmt.Sprintf("%s holds something that is no number", l.arg.Name), "Element %d is %s. Write a whole number.", i+1, friendly(el.Type()))
+		}
+		n, ok := l.whole(c.AsBigFloat())
+		if !ok {
+			return nil, false
+		}
+		out = append(out, n.(int64))
+	}
+	return out, true
+}
+
+// prefix is one of a route or rule: an address alone is a whole one.
+func (l lowering) prefix(v cty.Value) (any, bool) {
+	if v.Type() != cty.String {
+		return l.wrongType(v, fmt.Sprintf("Write %s = \"10.0.0.0/8\".", l.arg.Name))
+	}
+	text := v.AsString()
+	if text == "default" && l.arg.Name == "to" {
+		return netip.Prefix{}, true
+	}
+	if a, err := netip.ParseAddr(text); err == nil && a.Zone() == "" {
+		return netip.PrefixFrom(a.Unmap(), a.Unmap().BitLen()), true
+	}
+	p, err := netip.ParsePrefix(text)
+	switch {
+	case err != nil:
+		return l.fail("HA1116", fmt.Sprintf("%q is not a prefix", text), "%s. Write %s = \"10.0.0.0/8\".", upperFirst(errText(err)), l.arg.Name)
+	case p != p.Masked():
+		return l.fail("HA1116", fmt.Sprintf("%q has bits beyond its prefix", text), "Write %s = %q.", l.arg.Name, p.Masked())
+	}
+	return p, true
+}
+
+func (l lowering) whole(f *big.Float) (any, bool) {
 	if f.IsInf() {
 		return l.fail("HA1101", fmt.Sprintf("%s must be a whole number, got infinity", l.arg.Name), "Something is divided by zero. Write a number from %d to %d.", l.arg.Min, l.arg.Max)
 	}
@@ -138,9 +187,17 @@ func (l lowering) integer(v cty.Value) (any, bool) {
 	}
 	n, acc := f.Int64()
 	if acc != big.Exact || n < l.arg.Min || n > l.arg.Max {
-		return l.fail("HA1101", fmt.Sprintf("%s must be %d..%d, got %s", l.arg.Name, l.arg.Min, l.arg.Max, f.Text('f', 0)), "%s Write a number from %d to %d.", l.arg.Doc, l.arg.Min, l.arg.Max)
+		return l.fail("HA1101", fmt.Sprintf("%s must be %d..%d, got %s", l.arg.Name, l.arg.Min, l.arg.Max, decimal(f)), "%s Write a number from %d to %d.", l.arg.Doc, l.arg.Min, l.arg.Max)
 	}
 	return n, true
+}
+
+// decimal writes a number for people; 1e1000000 would fill a screen for each reader.
+func decimal(f *big.Float) string {
+	if f.MantExp(nil) > 64 {
+		return f.Text('g', 10)
+	}
+	return f.Text('f', 0)
 }
 
 func (l lowering) sample() string {

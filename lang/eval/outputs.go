@@ -4,10 +4,10 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"github.com/zclconf/go-cty/cty"
 	ctyjson "github.com/zclconf/go-cty/cty/json"
 
 	"hafile/lang/module"
-	"hafile/lang/plan"
 	"hafile/lang/schema"
 )
 
@@ -18,20 +18,43 @@ type Output struct {
 	Sensitive         bool
 }
 
-// Outputs evaluates every output of the module.
+// Outputs evaluates every output of every module, and lists those of the root.
 func (e *Evaluator) Outputs() []Output {
 	var out []Output
-	for _, d := range e.m.Of("output") {
-		if o, ok := e.output(d); ok {
-			out = append(out, o)
+	for _, x := range e.Modules() {
+		for _, d := range x.m.Of("output") {
+			if x != e {
+				x.named("output", d.Name, nil, scope{})
+				continue
+			}
+			if o, ok := e.output(d); ok {
+				out = append(out, o)
+			}
 		}
 	}
 	return out
 }
 
+// outputValue is what a caller sees of an output: with a mark where it is sensitive.
+func (e *Evaluator) outputValue(d *module.Decl) (cty.Value, bool) {
+	s := scope{addr: e.addr("output." + d.Name)}
+	b := decoder{Evaluator: e, decl: d}.block(d.Block.Body, d.Schema, s)
+	content, _ := d.Block.Body.Content(schema.Output.HCL())
+	attr := content.Attributes["value"]
+	if attr == nil {
+		e.errorf("HA1007", s, d.Range(), fmt.Sprintf("output %q needs value", d.Name), "Write value = ...")
+		return cty.DynamicVal, false
+	}
+	v, ok := e.value(attr.Expr, s)
+	if ok && Or(b, "sensitive", false) {
+		v = v.Mark(secretMark{})
+	}
+	return v, ok
+}
+
 func (e *Evaluator) output(d *module.Decl) (Output, bool) {
-	s := scope{addr: plan.Addr("output." + d.Name)}
-	dec := decoder{Evaluator: e}
+	s := scope{addr: e.addr("output." + d.Name)}
+	dec := decoder{Evaluator: e, decl: d}
 	b := dec.block(d.Block.Body, d.Schema, s)
 	o := Output{Name: d.Name, Description: Or(b, "description", ""), Sensitive: Or(b, "sensitive", false)}
 	content, _ := d.Block.Body.Content(schema.Output.HCL())

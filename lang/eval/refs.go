@@ -123,7 +123,7 @@ func (e *Evaluator) reference(o *Object) (cty.Value, bool) {
 	attrs := map[string]cty.Value{"id": cty.StringVal(string(o.Addr)), "name": cty.StringVal(o.NodeName())}
 	switch o.Kind {
 	case "node":
-		b := e.Block(o)
+		b := o.ev.Block(o)
 		if b == nil {
 			return cty.DynamicVal, false
 		}

@@ -18,6 +18,8 @@ type Settings struct {
 	Accept      []string
 	AcceptRange diag.Range
 	Env         []string
+	MaxImpact   string
+	Defaults    *Block // nil: none
 }
 
 // Sniff judges required_version and language before anything else is read, so that files
@@ -27,7 +29,7 @@ func Sniff(m *module.Module, release string) diag.Diagnostics {
 		return nil
 	}
 	content, _, _ := m.Hafile.Body.PartialContent(&hcl.BodySchema{Attributes: []hcl.AttributeSchema{{Name: "required_version"}, {Name: "language"}}})
-	e := Evaluator{m: m, root: &hcl.EvalContext{}}
+	e := settingsEvaluator(m)
 	s := scope{addr: "hafile"}
 	if a := content.Attributes["language"]; a != nil {
 		if v, ok := e.argument(a, schema.Hafile.Arg("language"), s); ok && v.V != nil && v.V.(int64) != plan.Language {
@@ -41,6 +43,13 @@ func Sniff(m *module.Module, release string) diag.Diagnostics {
 		}
 	}
 	return e.ds
+}
+
+// settingsEvaluator knows no functions and nothing that could be referred to.
+func settingsEvaluator(m *module.Module) *Evaluator {
+	e := &Evaluator{session: &session{dynamics: map[*module.Decl]map[hcl.Range]dynamicBlock{}}, m: m, root: &hcl.EvalContext{}}
+	e.top = e
+	return e
 }
 
 func (e *Evaluator) version(a *hcl.Attribute, wanted, release string, s scope) {
@@ -131,12 +140,13 @@ func ReadSettings(m *module.Module) (Settings, diag.Diagnostics) {
 	if m.Hafile == nil {
 		return Settings{}, nil
 	}
-	e := Evaluator{m: m, root: &hcl.EvalContext{}, busy: []string{"hafile"}}
+	e := settingsEvaluator(m)
+	e.busy = []string{"hafile"}
 	s := scope{addr: "hafile"}
-	b := decoder{Evaluator: &e}.block(m.Hafile.Body, &schema.Hafile, s)
+	b := decoder{Evaluator: e}.block(m.Hafile.Body, &schema.Hafile, s)
 	b.Range = module.Range(module.BlockRange(m.Hafile))
 	return Settings{
 		Accept: Or(b, "accept", []string(nil)), AcceptRange: b.At("accept"),
-		Env: Or(b, "env", []string(nil)),
+		Env: Or(b, "env", []string(nil)), MaxImpact: Or(b, "max_impact", ""), Defaults: b.One("defaults"),
 	}, e.ds
 }

@@ -13,7 +13,6 @@ import (
 
 	"hafile/lang/diag"
 	"hafile/lang/module"
-	"hafile/lang/plan"
 	"hafile/lang/schema"
 )
 
@@ -24,6 +23,8 @@ type assignment struct {
 	text string
 	from string // as messages name it
 	at   hcl.Range
+	// called: by a module block, so that it is evaluated where that stands.
+	called bool
 }
 
 // collect reads the values of variables, lowest first, so that the last one wins:
@@ -89,37 +90,56 @@ func (e *Evaluator) known(name string, at hcl.Range, from string) bool {
 
 var variableSchema = schema.Variable.HCL()
 
-// variable evaluates one variable: type, value, default, validation. The mark of a
-// sensitive one is set before anything else sees the value, its own validation included.
-func (e *Evaluator) variable(d *module.Decl) (cty.Value, bool) {
-	s := scope{addr: plan.Addr("var." + d.Name)}
-	dec := decoder{Evaluator: e}
-	before := len(e.ds)
-	b := dec.block(d.Block.Body, d.Schema, s)
-	if e.ds[before:].HasErrors() {
-		return cty.DynamicVal, false
+// declared is what a variable block says, read once for all calls of its module.
+type declared struct {
+	t                varType
+	def              *hcl.Attribute
+	nullable, secret bool
+	validations      hcl.Blocks
+	good             bool
+}
+
+func (e *Evaluator) declaration(d *module.Decl) *declared {
+	if v := e.variables[d]; v != nil {
+		return v
 	}
+	v := &declared{t: varType{ty: cty.DynamicPseudoType}}
+	e.variables[d] = v
+	s := scope{addr: e.addr("var." + d.Name)}
+	before := len(e.ds)
+	b := decoder{Evaluator: e, decl: d}.block(d.Block.Body, d.Schema, s)
 	content, _ := d.Block.Body.Content(variableSchema)
-	t := varType{ty: cty.DynamicPseudoType}
 	if a := content.Attributes["type"]; a != nil {
 		ty, defaults, hd := typeexpr.TypeConstraintWithDefaults(a.Expr)
 		if hd.HasErrors() {
 			e.errorf("HA1004", s, a.Expr.Range(), "this is not a type", "%s Types are string, number, bool, any, list(T), set(T), map(T), tuple([T, ...]), object({ name = T }).", hd[0].Detail)
-			return cty.DynamicVal, false
 		}
-		t = varType{ty, defaults}
+		v.t = varType{ty, defaults}
 	}
-	secret := Or(b, "sensitive", false)
-	e.secret[d.Name] = secret
-	v, ok := e.given1(d, t, content.Attributes["default"], Or(b, "nullable", true), secret, s)
+	v.def, v.validations = content.Attributes["default"], content.Blocks
+	v.nullable, v.secret = Or(b, "nullable", true), Or(b, "sensitive", false)
+	v.good = !e.ds[before:].HasErrors()
+	return v
+}
+
+// variable evaluates one variable: type, value, default, validation. The mark of a
+// sensitive one is set before anything else sees the value, its own validation included.
+func (e *Evaluator) variable(d *module.Decl) (cty.Value, bool) {
+	decl := e.declaration(d)
+	e.secret[d.Name] = decl.secret
+	if !decl.good {
+		return cty.DynamicVal, false
+	}
+	s := scope{addr: e.addr("var." + d.Name)}
+	v, ok := e.given1(d, decl, s)
 	if !ok {
 		return cty.DynamicVal, false
 	}
-	if secret {
+	if decl.secret {
 		v = v.Mark(secretMark{})
 	}
 	e.memo["var."+d.Name] = v
-	if !e.validate(content.Blocks, s) {
+	if !e.validate(decl.validations, s) {
 		delete(e.memo, "var."+d.Name)
 		return cty.DynamicVal, false
 	}
@@ -132,37 +152,47 @@ type varType struct {
 }
 
 func (t varType) apply(v cty.Value) (cty.Value, error) {
+	secret := sensitive(v)
+	v, _ = v.UnmarkDeep()
 	if t.defaults != nil && !v.IsNull() {
 		v = t.defaults.Apply(v)
 	}
-	return convert.Convert(v, t.ty)
+	v, err := convert.Convert(v, t.ty)
+	if secret && err == nil {
+		v = v.Mark(secretMark{})
+	}
+	return v, err
 }
 
 // given1 is the value from outside or the default, converted.
-func (e *Evaluator) given1(d *module.Decl, t varType, def *hcl.Attribute, nullable, secret bool, s scope) (cty.Value, bool) {
+func (e *Evaluator) given1(d *module.Decl, decl *declared, s scope) (cty.Value, bool) {
 	if a, ok := e.given[d.Name]; ok {
-		v, at, ok := e.assigned(d, a, t.ty, secret, s)
+		v, at, ok := e.assigned(d, a, decl.t.ty, decl.secret, s)
 		if !ok {
 			return v, false
 		}
-		if !v.IsNull() || nullable {
-			return e.typed(d, v, t, at, secret, s)
+		if !v.IsNull() || decl.nullable {
+			return e.typed(d, v, decl.t, at, decl.secret, s)
 		}
-		if def == nil {
+		if decl.def == nil {
 			e.errorf("HA1012", s, at, fmt.Sprintf("variable %q must not be null", d.Name), "It has no default to fall back to. Give it a value.")
 			return v, false
 		}
 	}
-	if def == nil {
+	if decl.def == nil && e.caller != nil {
+		e.missingArgument(d)
+		return cty.DynamicVal, false
+	}
+	if decl.def == nil {
 		e.errorf("HA1012", s, d.Range(), fmt.Sprintf("variable %q has no value", d.Name),
 			"Give it one: -var %s=VALUE, HAFILE_VAR_%s, a line in a *.auto.havars.hcl file, or a default.", d.Name, d.Name)
 		return cty.DynamicVal, false
 	}
-	v, ok := e.value(def.Expr, scope{addr: s.addr, arg: &schema.Arg{Name: "default", Kind: schema.Any, Sensitive: secret}})
+	v, ok := e.value(decl.def.Expr, scope{addr: s.addr, arg: &schema.Arg{Name: "default", Kind: schema.Any, Sensitive: decl.secret}})
 	if !ok {
 		return v, false
 	}
-	return e.typed(d, v, t, def.Expr.Range(), secret, s)
+	return e.typed(d, v, decl.t, decl.def.Expr.Range(), decl.secret, s)
 }
 
 func (e *Evaluator) typed(d *module.Decl, v cty.Value, t varType, at hcl.Range, secret bool, s scope) (cty.Value, bool) {
@@ -174,7 +204,7 @@ func (e *Evaluator) typed(d *module.Decl, v cty.Value, t varType, at hcl.Range, 
 		at = d.Range()
 	}
 	why := upperFirst(err.Error())
-	if secret {
+	if secret || sensitive(v) {
 		why = "The value is sensitive and not shown"
 	}
 	e.errorf("HA1004", s, at, fmt.Sprintf("variable %q needs %s", d.Name, typeexpr.TypeString(t.ty)), "%s. Give a value of that type.", why)
@@ -184,6 +214,10 @@ func (e *Evaluator) typed(d *module.Decl, v cty.Value, t varType, at hcl.Range, 
 // assigned evaluates what was given. Text is taken as it is for a string and as an
 // expression for everything else.
 func (e *Evaluator) assigned(d *module.Decl, a assignment, ty cty.Type, secret bool, s scope) (cty.Value, hcl.Range, bool) {
+	if a.called {
+		v, ok := e.parent.value(a.expr, scope{addr: e.caller.Addr, each: e.caller.each, arg: &schema.Arg{Name: d.Name, Kind: schema.Any, Sensitive: secret}})
+		return v, a.at, ok
+	}
 	if a.expr != nil {
 		v, hd := a.expr.Value(nil)
 		if hd.HasErrors() {
@@ -212,32 +246,29 @@ func (e *Evaluator) assigned(d *module.Decl, a assignment, ty cty.Type, secret b
 func (e *Evaluator) validate(blocks hcl.Blocks, s scope) bool {
 	good := true
 	for _, b := range blocks {
-		content, _ := b.Body.Content(schema.Variable.Block("validation").HCL())
-		cond, text := content.Attributes["condition"], content.Attributes["error_message"]
-		if cond == nil || text == nil {
-			e.errorf("HA1007", s, module.BlockRange(b), "validation needs condition and error_message", "Write both.")
-			good = false
-			continue
-		}
-		v, ok := e.value(cond.Expr, s)
-		if !ok {
-			good = false
-			continue
-		}
-		v, _ = v.UnmarkDeep()
-		held, err := convert.Convert(v, cty.Bool)
-		if err != nil || held.IsNull() {
-			e.errorf("HA1004", s, cond.Expr.Range(), "a condition is true or false", "It gives %s. Write a comparison.", friendly(v.Type()))
-			good = false
-			continue
-		}
-		if held.True() {
+		v, at, message := e.condition("validation", b.Body, s)
+		if v == held {
 			continue
 		}
 		good = false
-		e.errorf("HA1012", s, cond.Expr.Range(), fmt.Sprintf("%s has a value that is not allowed", s.addr), "%s", e.message(text.Expr, s))
+		if v == broken {
+			e.violated(at, message, s)
+		}
 	}
 	return good
+}
+
+// violated says that a value fails its validation, and where the value comes from.
+func (e *Evaluator) violated(at hcl.Range, message string, s scope) {
+	d := diag.Diagnostic{
+		Severity: diag.Error, Code: "HA1012", Summary: fmt.Sprintf("%s has a value that is not allowed", s.addr), Detail: message,
+		Range: module.At(at), Address: s.addr,
+	}
+	name := strings.TrimPrefix(string(s.addr), e.prefix+"var.")
+	if a, ok := e.given[name]; ok && a.at.Filename != "" {
+		d.Related = []diag.Related{{Range: module.Range(a.at), Message: "the value is given here"}}
+	}
+	e.add(d)
 }
 
 // message is an error_message, or a word in its place where it would show a secret.
@@ -259,6 +290,11 @@ func (e *Evaluator) message(expr hcl.Expression, s scope) string {
 // Variables evaluates every variable and records each by hash.
 func (e *Evaluator) Variables() map[string]string {
 	out := map[string]string{}
+	for _, x := range e.Modules()[1:] {
+		for _, d := range x.m.Of("var") {
+			x.named("var", d.Name, nil, scope{})
+		}
+	}
 	for _, d := range e.m.Of("var") {
 		v, ok := e.named("var", d.Name, nil, scope{})
 		switch {
@@ -277,6 +313,14 @@ func (e *Evaluator) Variables() map[string]string {
 
 // SecretRanges is where the values of sensitive variables stand in the files.
 func (e *Evaluator) SecretRanges() []diag.Range {
+	var out []diag.Range
+	for _, x := range e.Modules() {
+		out = append(out, x.secretRanges()...)
+	}
+	return out
+}
+
+func (e *Evaluator) secretRanges() []diag.Range {
 	var out []diag.Range
 	for _, d := range e.m.Of("var") {
 		if !e.secret[d.Name] {

@@ -22,6 +22,7 @@ import (
 type Module struct {
 	FS     fs.FS  // what file() may read
 	Dir    string // its path inside FS
+	Path   string // its path from the root module, as path.module shows it
 	Files  map[string][]byte
 	Hashes map[string]string
 	// VarFiles are the *.auto.havars files, in the order in which they count.
@@ -31,8 +32,14 @@ type Module struct {
 	Decls  []*Decl    // in the order of files and lines
 	Locals map[string]*hcl.Attribute
 
+	Moved, Removed []*hcl.Block
+	// Children are the directories that its module blocks call, by the name of the call.
+	// One directory is loaded once, however often it is called.
+	Children map[string]*Module
+
 	bodies []hcl.Body
 	index  map[string]map[string]*Decl
+	byKind map[string][]*Decl
 }
 
 // Decl is one block with a name.
@@ -58,23 +65,28 @@ func (m *Module) Names(kind string) []string {
 		slices.Sort(names)
 		return names
 	}
-	for _, d := range m.Decls {
-		if d.Kind == kind {
-			names = append(names, d.Name)
-		}
+	for _, d := range m.byKind[kind] {
+		names = append(names, d.Name)
 	}
 	return names
 }
 
-// Of lists the declarations of a kind, in order.
-func (m *Module) Of(kind string) []*Decl {
-	var decls []*Decl
-	for _, d := range m.Decls {
-		if d.Kind == kind {
-			decls = append(decls, d)
+// Has reports whether anything of a kind is declared here or in a module that is called.
+func (m *Module) Has(kind string) bool {
+	if len(m.byKind[kind]) > 0 {
+		return true
+	}
+	for _, child := range m.Children {
+		if child.Has(kind) {
+			return true
 		}
 	}
-	return decls
+	return false
+}
+
+// Of lists the declarations of a kind, in order.
+func (m *Module) Of(kind string) []*Decl {
+	return m.byKind[kind]
 }
 
 // IsConfig and IsAutoVars tell which files of a directory count.
@@ -102,6 +114,12 @@ func List(fsys fs.FS, dir string) (config, vars []string, ds diag.Diagnostics) {
 			vars = append(vars, name)
 		}
 	}
+	if n := len(config) + len(vars); n > filesMax {
+		return nil, nil, diag.Diagnostics{{
+			Severity: diag.Error, Code: "HA1011", Summary: fmt.Sprintf("there are %d files of configuration in %s", n, here(dir)),
+			Detail: fmt.Sprintf("At most %d are read as one. Put what belongs together into one file, or make modules of it.", filesMax),
+		}}
+	}
 	if len(config) == 0 {
 		ds = append(ds, diag.Diagnostic{
 			Severity: diag.Error, Code: "HA1011", Summary: "no configuration here",
@@ -110,6 +128,9 @@ func List(fsys fs.FS, dir string) (config, vars []string, ds diag.Diagnostics) {
 	}
 	return config, vars, ds
 }
+
+// filesMax is more than anybody keeps in one directory who looks at it.
+const filesMax = 2_000
 
 func here(dir string) string {
 	if dir == "." {
@@ -123,7 +144,16 @@ func Read(fsys fs.FS, names []string) (map[string][]byte, diag.Diagnostics) {
 	files := map[string][]byte{}
 	var ds diag.Diagnostics
 	for _, name := range names {
-		if info, err := fs.Stat(fsys, name); err == nil && info.Size() > sizeMax {
+		info, err := fs.Stat(fsys, name)
+		switch {
+		case err != nil:
+			ds = append(ds, unreadable(name, err))
+			continue
+		case !info.Mode().IsRegular():
+			// To open a pipe would wait for somebody to write into it.
+			ds = append(ds, *refusal(name, nil, "this is no file", "It is a directory, a device or a pipe. Give it another name, or put a file there."))
+			continue
+		case info.Size() > sizeMax:
 			ds = append(ds, *refusal(name, nil, fmt.Sprintf("the file is larger than %d MiB", sizeMax>>20),
 				fmt.Sprintf("It has %d bytes. Split it: all files of a directory are one configuration.", info.Size())))
 			continue
@@ -148,8 +178,9 @@ func unreadable(name string, err error) diag.Diagnostic {
 // Load parses files; Index reads what they declare. After errors the module holds what parsed.
 func Load(fsys fs.FS, dir string, files map[string][]byte, varFiles []string) (*Module, diag.Diagnostics) {
 	m := &Module{
-		FS: fsys, Dir: dir, Files: files, VarFiles: varFiles, Hashes: map[string]string{},
-		Locals: map[string]*hcl.Attribute{}, index: map[string]map[string]*Decl{},
+		FS: fsys, Dir: dir, Path: ".", Files: files, VarFiles: varFiles, Hashes: map[string]string{},
+		Locals: map[string]*hcl.Attribute{}, Children: map[string]*Module{},
+		index: map[string]map[string]*Decl{}, byKind: map[string][]*Decl{},
 	}
 	var ds diag.Diagnostics
 	for _, name := range sortedNames(files) {
@@ -245,14 +276,18 @@ func (m *Module) take(b *hcl.Block) diag.Diagnostics {
 	s := schema.File.Block(b.Type)
 	switch {
 	case s.Later:
-		if b.Type != "moved" && b.Type != "removed" {
-			m.declare(&Decl{Kind: b.Type, Name: b.Labels[0], Block: b, Schema: s})
-		}
+		m.declare(&Decl{Kind: b.Type, Name: b.Labels[0], Block: b, Schema: s})
 		return diag.Diagnostics{NotYet(b.Type, BlockRange(b), "block")}
 	case b.Type == "hafile":
 		return nil // taken by sniff
 	case b.Type == "locals":
 		return m.takeLocals(b)
+	case b.Type == "moved":
+		m.Moved = append(m.Moved, b)
+		return nil
+	case b.Type == "removed":
+		m.Removed = append(m.Removed, b)
+		return nil
 	}
 	d := &Decl{Kind: b.Type, Name: b.Labels[0], Block: b, Schema: s}
 	if b.Type == "variable" {
@@ -284,6 +319,7 @@ func (m *Module) declare(d *Decl) {
 		m.index[d.Kind] = map[string]*Decl{}
 	}
 	m.index[d.Kind][d.Name] = d
+	m.byKind[d.Kind] = append(m.byKind[d.Kind], d)
 	m.Decls = append(m.Decls, d)
 }
 

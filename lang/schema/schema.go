@@ -20,13 +20,15 @@ const (
 	Ref                  // Reference
 	Refs                 // []Reference
 	Secret               // plan.Secret
+	Prefix               // netip.Prefix; "default" is left to the block's owner as a zero one
+	Ints                 // []int64, each within Min..Max
 	Any                  // whatever the expression gives; the block's owner evaluates it
 )
 
 // String is the kind as the reference shows it.
 func (k Kind) String() string {
 	return [...]string{"string", "whole number", "bool", "duration", "list of strings", "map of strings",
-		"address", "reference", "list of references", "secret", "expression"}[k]
+		"address", "reference", "list of references", "secret", "prefix", "list of whole numbers", "expression"}[k]
 }
 
 // Arg is one argument of a block.
@@ -44,6 +46,8 @@ type Arg struct {
 	// Sensitive: no literal of it is ever shown.
 	Sensitive bool
 	Later     bool
+	// Wrong: known only so that its place can be told.
+	Wrong string
 }
 
 // Block is one type of block.
@@ -106,7 +110,7 @@ func (b *Block) Block(name string) *Block {
 func (b *Block) Names() []string {
 	var names []string
 	for _, a := range b.Args {
-		if !a.Later {
+		if !a.Later && a.Wrong == "" {
 			names = append(names, a.Name)
 		}
 	}
