@@ -222,6 +222,7 @@ type state struct {
 	hasClaimed, outdone      bool
 	stale, heard, up, found  bool
 	stranger, heardLately    bool
+	denied                   bool
 	lane, former             int
 }
 
@@ -247,7 +248,7 @@ func (h *history) state() state {
 		adopted: r.adopted, start: left(r.startAt), fault: left(r.faultTill), release: left(r.releaseAt),
 		assert: left(r.lastAssert), cadence: r.cadence, claimed: r.claimed, installed: r.installed,
 		hasClaimed: r.hasClaimed, outdone: r.outdone, stale: r.stale.IsValid(), heard: r.heard.At != 0,
-		up: h.up, found: h.found, stranger: r.stranger.IsValid(), heardLately: r.heard.Address.IsValid() && h.now.Sub(r.heard.At) < r.downInterval(),
+		up: h.up, found: h.found, stranger: r.stranger.IsValid(), denied: r.refusal != "", heardLately: r.heard.Address.IsValid() && h.now.Sub(r.heard.At) < r.downInterval(),
 		lane: r.lane, former: len(r.spec.Former),
 	}
 	switch r.role {

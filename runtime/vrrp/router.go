@@ -19,14 +19,14 @@ type Router struct {
 	lane    int           // the face by which silence is counted: heard last, else the slowest
 	adopted time.Duration // the active's interval; a version 2 face never learns one
 
-	startAt   Instant // waiting: end of the start delay
-	armedAt   Instant // backup: when its silence began
-	downAt    Instant // backup: takes over
-	preemptAt Instant // backup: end of the preempt delay
-	advertAt  Instant // active: next advert
-	releaseAt Instant // backup: end of the grace
-	refusedAt Instant // active: the kernel refuses since
-	refusal   string
+	startAt   Instant    // waiting: end of the start delay
+	armedAt   Instant    // backup: when its silence began
+	downAt    Instant    // backup: takes over
+	preemptAt Instant    // backup: end of the preempt delay
+	advertAt  Instant    // active: next advert
+	releaseAt Instant    // backup: end of the grace
+	refusedAt Instant    // active: the kernel refuses since
+	refusal   string     // claimed: what it said, until it gives in
 	faultTill Instant    // fault: a cause that only time cures
 	stranger  netip.Addr // fault: who speaks another dialect; not set where that is not the cause
 
@@ -207,6 +207,9 @@ func (r *Router) listenSlowly() {
 // 6.4.2). The announcement waits for the kernel unless it has the addresses already.
 func (r *Router) activate(now Instant, why string, out []Effect) []Effect {
 	r.startAt, r.downAt, r.preemptAt, r.releaseAt, r.refusedAt = 0, 0, 0, 0, 0
+	if r.refusal != "" { // of what it holds already: nobody will say it again
+		r.refusedAt = now
+	}
 	r.stale, r.stranger = netip.Addr{}, netip.Addr{}
 	r.outdone = r.outranked()
 	r.cadence = cadence{interval: r.spec.beat()}
@@ -361,7 +364,7 @@ func (r *Router) recover(now Instant, why string, out []Effect) []Effect {
 // setInstalled follows a Claim when the kernel has the addresses: only then may the
 // segment hear of them.
 func (r *Router) setInstalled(out []Effect) []Effect {
-	r.refusedAt = 0
+	r.refusedAt, r.refusal = 0, ""
 	if r.installed || !r.claimed {
 		return out
 	}
@@ -422,7 +425,7 @@ func (r *Router) claim(out []Effect) []Effect {
 	if r.claimed {
 		return out
 	}
-	r.claimed = true
+	r.claimed, r.refusal = true, ""
 	return append(out, Effect{Kind: Claim})
 }
 
@@ -431,7 +434,7 @@ func (r *Router) yield(out []Effect) []Effect {
 	if !r.claimed {
 		return out
 	}
-	r.claimed, r.installed = false, false
+	r.claimed, r.installed, r.refusal = false, false, ""
 	return append(out, Effect{Kind: Yield})
 }
 
