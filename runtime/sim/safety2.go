@@ -270,7 +270,7 @@ type patience struct {
 
 // listening is what S13 and S16 share: a backup that has a reason to be silent stays so
 // for its missed adverts. A goodbye ends that, a commit and a stall begin it anew.
-func listening(w *World, begin func(f *Fact, in *node.Instance) (patience, bool), until func(*wire.Advert) bool) Watch {
+func listening(w *World, begin func(f *Fact, in *node.Instance) (patience, bool), until func(*wire.Advert, *node.Instance) bool) Watch {
 	must := map[site]patience{}
 	return func(f *Fact) string {
 		if f.Kind != Turned {
@@ -286,7 +286,7 @@ func listening(w *World, begin func(f *Fact, in *node.Instance) (patience, bool)
 				}
 			}
 			forget := f.Cause == Committed || in.Role != vrrp.Backup && in.Role != vrrp.Waiting
-			if forget || f.Cause == Heard && f.Key == in.Key && until(f.Advert) {
+			if forget || f.Cause == Heard && f.Key == in.Key && until(f.Advert, in) {
 				delete(must, s)
 			}
 			if p, is := begin(f, in); is {
@@ -307,7 +307,10 @@ func S13(w *World) Watch {
 		p := instanceOf(f.Machine.process.hosts.Plan, in.Key)
 		interval := min(f.Advert.Interval, intervalOf(p))
 		return patience{f.Arrived, time.Duration(p.DownAdverts) * interval, "an advert of " + f.From.String()}, true
-	}, func(a *wire.Advert) bool { return a.Priority == 0 })
+	}, func(a *wire.Advert, in *node.Instance) bool {
+		// A lesser one that is not preempted, for a delay or for its list, is followed.
+		return a.Priority == 0 || a.Priority < in.Effective
+	})
 }
 
 // S16: a router that starts and has nothing to go on with listens first.
@@ -321,7 +324,7 @@ func S16(w *World) Watch {
 			return patience{}, false
 		}
 		return patience{w.now, time.Duration(p.DownAdverts) * intervalOf(p), "its start"}, true
-	}, func(*wire.Advert) bool { return true }) // it counts by that advert's interval from there on
+	}, func(*wire.Advert, *node.Instance) bool { return true }) // it counts by that advert's interval from there on
 }
 
 // S17: what is told of a router is a chain: each change begins where the last one ended.
