@@ -2,8 +2,10 @@ package lang
 
 import (
 	"fmt"
+	"os"
 	"strings"
 	"testing"
+	"testing/fstest"
 )
 
 // fleet is n pairs with a script each, in one file.
@@ -29,17 +31,69 @@ instance "i%[1]d" {
 	return []byte(b.String())
 }
 
+// modularFleet is sample (d) with n clusters of two machines: a CSV file, a module that
+// is called once for each cluster, references to all of them in a policy and an output.
+func modularFleet(n int) fstest.MapFS {
+	sample := os.DirFS("testdata/samples/fleet")
+	read := func(name string) string {
+		raw, err := os.ReadFile("testdata/samples/fleet/" + name)
+		if err != nil {
+			panic(err)
+		}
+		return string(raw)
+	}
+	_ = sample
+	var csv, clusters strings.Builder
+	csv.WriteString("name,cluster,address,rank\n")
+	clusters.WriteString("  clusters = {\n")
+	for i := range n {
+		net := fmt.Sprintf("10.%d.%d", i/250, i%250)
+		fmt.Fprintf(&csv, "c%d-lb1,c%d,%s.1,0\nc%d-lb2,c%d,%s.2,1\n", i, i, net, i, i, net)
+		fmt.Fprintf(&clusters, "    c%d = { vrid = %d, vips = [\"%s.10/24\"] }\n", i, i%255+1, net)
+	}
+	clusters.WriteString("  }\n")
+	main := read("fleet.ha.hcl")
+	head, rest, _ := strings.Cut(main, "  clusters = {\n")
+	_, tail, _ := strings.Cut(rest, "  }\n}")
+	_, tail, _ = strings.Cut("  }\n}"+tail, "  }\n")
+	main = head + clusters.String() + tail
+	// moved names a cluster of the sample
+	before, after, _ := strings.Cut(main, "# Moving three")
+	_, after, _ = strings.Cut(after, "policy ")
+	main = before + "policy " + after
+	return fstest.MapFS{
+		"fleet.ha.hcl":                 {Data: []byte(main)},
+		"fleet.csv":                    {Data: []byte(csv.String())},
+		"modules/web-pair/main.ha.hcl": {Data: []byte(read("modules/web-pair/main.ha.hcl"))},
+	}
+}
+
 // BenchmarkFleet: the time per pair stays the same as the fleet grows.
 func BenchmarkFleet(b *testing.B) {
-	for _, n := range []int{250, 500, 1000} {
+	for _, n := range []int{250, 1000, 4000} {
 		src := fleet(n)
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
 			for b.Loop() {
 				if _, ds := CompileSource("x.ha.hcl", src, Inputs{}); len(ds) > 0 {
-					b.Fatal(ds)
+					b.Fatal(ds[0])
 				}
 			}
 			b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N*n), "µs/pair")
+		})
+	}
+}
+
+// BenchmarkModules: so does that of sample (d). 2,000 clusters are 4,000 nodes.
+func BenchmarkModules(b *testing.B) {
+	for _, n := range []int{125, 500, 2000, 8000} {
+		fsys := modularFleet(n)
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			for b.Loop() {
+				if r, ds := Compile(fsys, ".", Inputs{}); ds.HasErrors() || len(r.Plans) != 2*n {
+					b.Fatal(len(r.Plans), ds[0])
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N*n), "µs/cluster")
 		})
 	}
 }

@@ -1,6 +1,7 @@
 package lang
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -446,6 +447,9 @@ func (c *compiler) verify() {
 			if slices.Contains([]string{"HA1112", "HA1204", "HA1401"}, p.Code) {
 				continue // the fleet proofs say it with both places
 			}
+			if p.Code == "HA1111" && p.Path == "member" {
+				continue // source_address says it
+			}
 			c.ds = append(c.ds, c.problem(n, p))
 		}
 		for _, p := range plan.Unsupported(c.res.Plans[n.Name]) {
@@ -458,7 +462,7 @@ func (c *compiler) problem(n Node, p plan.Problem) diag.Diagnostic {
 	at := c.argument(n, p)
 	known, _ := diag.Explain(p.Code)
 	d := diag.Diagnostic{
-		Severity: diag.Error, Code: p.Code, Summary: phrase(p), Detail: known.Cure, Address: p.Address, Node: n.Name,
+		Severity: diag.Error, Code: p.Code, Summary: phrase(p), Detail: cmp.Or(p.Cure, known.Cure), Address: p.Address, Node: n.Name,
 	}
 	if at.Filename != "" {
 		d.Range = &at
@@ -483,8 +487,8 @@ func phrase(p plan.Problem) string {
 // that Src points to, "auth.type" in the nested block, "router_id" in the block itself.
 func (c *compiler) argument(n Node, p plan.Problem) diag.Range {
 	o := c.e.Find(p.Address)
-	if o == nil {
-		return diag.Range{}
+	if kind := p.Address.Kind(); o == nil || kind == "instance" && p.Path == "instance" {
+		return c.ranges[p.Src] // watched where it is tracked
 	}
 	block, arg := c.owner(o, n, p.Path)
 	outer, inner, nested := strings.Cut(arg, ".")
@@ -497,6 +501,11 @@ func (c *compiler) argument(n Node, p plan.Problem) diag.Range {
 		}
 		if x := innerOf(block, outer); x != nil {
 			return x.At(outer)
+		}
+		if _, written := block.Value(outer); !written && c.defaults != nil {
+			if v, said := c.defaults.Value(outer); said && o.Kind == "instance" {
+				return v.Range
+			}
 		}
 		return block.At(outer)
 	}

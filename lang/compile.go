@@ -88,6 +88,7 @@ type compiler struct {
 	file map[string]int // index into sources, by name
 
 	sources   []plan.Source
+	ranges    map[plan.Src]diag.Range
 	byName    map[string]*eval.Object
 	nodes     map[string]Node
 	checks    map[plan.Addr]plan.Check
@@ -127,7 +128,7 @@ func compile(fsys fs.FS, dir string, files map[string][]byte, vars []string, in 
 		m: m, res: res, dir: dir, ds: ds,
 		byName: map[string]*eval.Object{}, nodes: map[string]Node{},
 		checks: map[plan.Addr]plan.Check{}, weights: map[plan.Addr]int{}, defaults: settings.Defaults,
-		byAddr: map[plan.Addr]*instance{}, onNode: map[string][]*member{},
+		ranges: map[plan.Src]diag.Range{}, byAddr: map[plan.Addr]*instance{}, onNode: map[string][]*member{},
 	}
 	res.MaxImpact = settings.MaxImpact
 	c.e = eval.New(m, evalInputs(in), settings.Env)
@@ -232,7 +233,9 @@ func (c *compiler) src(r diag.Range) plan.Src {
 	if !ok {
 		return plan.Src{}
 	}
-	return plan.Src{i, r.Start.Line, r.Start.Column, r.End.Line, r.End.Column}
+	s := plan.Src{i, r.Start.Line, r.Start.Column, r.End.Line, r.End.Column}
+	c.ranges[s] = r
+	return s
 }
 
 // mask hides what the evaluator knows to be secret in what snippets are cut from; the

@@ -262,6 +262,11 @@ func (c *compiler) oneOwner() {
 				if x != "" && y != "" && x != y {
 					continue
 				}
+				if first.in == in {
+					c.report(diag.Error, "HA1204", at, in.obj.Addr, fmt.Sprintf("%s stands in %s twice", v.IP, in.obj.Addr), "Remove one of the two vip blocks.",
+						diag.Related{Range: first.at, Message: "it stands here"})
+					break
+				}
 				c.report(diag.Error, "HA1204", at, in.obj.Addr, fmt.Sprintf("%s is a virtual address of %s already", v.IP, first.in.obj.Addr),
 					"Two routers would answer for it. Remove one, or say segment = \"...\" in both if the networks are apart.",
 					diag.Related{Range: first.at, Message: "it stands here"})

@@ -3,7 +3,10 @@ package diag
 import (
 	"cmp"
 	"fmt"
+	"regexp"
 	"slices"
+
+	"hafile/lang/plan"
 )
 
 // Sort orders by file, place, severity and code, so that the same files always give the
@@ -52,10 +55,19 @@ func (ds Diagnostics) Dedup() Diagnostics {
 		}
 	}
 	for i, n := range more {
-		out[i].Detail = fmt.Sprintf("%s (and %d more of the same here)", out[i].Detail, n)
+		where := "of the same here"
+		if all := everyKey(out[i].Address); all != string(out[i].Address) {
+			where = "in " + all
+		}
+		out[i].Detail = fmt.Sprintf("%s (and %d more %s)", out[i].Detail, n, where)
 	}
 	return out
 }
+
+var oneKey = regexp.MustCompile(`\["(?:[^"\\]|\\.)*"\]`)
+
+// everyKey is an address that stands for all keys of its for_each: module.web[…].
+func everyKey(a plan.Addr) string { return oneKey.ReplaceAllString(string(a), "[…]") }
 
 // Count is how many of each there are.
 func (ds Diagnostics) Count() (errors, warnings int) {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/ext/dynblock"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
 
 	"hafile/lang/diag"
@@ -142,7 +143,7 @@ func (e *Evaluator) decodeObject(o *Object, self, only *Object) *Block {
 	defer e.enter(o.Kind + "." + o.Label)()
 	s := scope{addr: o.Addr, each: o.each, self: self}
 	before := len(e.ds)
-	body, ok := e.expand(o.body, o.schema, s)
+	body, ok := e.expand(o, s)
 	if !ok {
 		return nil
 	}
@@ -157,12 +158,17 @@ func (e *Evaluator) decodeObject(o *Object, self, only *Object) *Block {
 }
 
 // expand prepares a body for its dynamic blocks, at every depth.
-func (e *Evaluator) expand(body hcl.Body, bs *schema.Block, s scope) (hcl.Body, bool) {
-	ctx, ok := e.context(walkVars(dynblock.WalkExpandVariables(body), bs), s)
+func (e *Evaluator) expand(o *Object, s scope) (hcl.Body, bool) {
+	if len(e.text.dynamic(o.decl)) == 0 {
+		if _, native := o.body.(*hclsyntax.Body); native {
+			return o.body, true
+		}
+	}
+	ctx, ok := e.context(walkVars(dynblock.WalkExpandVariables(o.body), o.schema), s)
 	if !ok {
 		return nil, false
 	}
-	return dynblock.Expand(body, ctx, dynblock.OptCheckForEach(checkForEach)), true
+	return dynblock.Expand(o.body, ctx, dynblock.OptCheckForEach(checkForEach)), true
 }
 
 func walkVars(n dynblock.WalkVariablesNode, bs *schema.Block) []hcl.Traversal {
@@ -195,12 +201,7 @@ func checkForEach(v cty.Value, expr hcl.Expression, _ *hcl.EvalContext) hcl.Diag
 // mentionsSelf looks outside of the blocks that are one per node: in those, self is the
 // node of the label.
 func (e *Evaluator) mentionsSelf(o *Object) bool {
-	known, seen := e.self[o.decl]
-	if !seen {
-		known = mentions(dynblock.WalkVariables(o.body), o.schema)
-		e.self[o.decl] = known
-	}
-	return known
+	return e.text.mentionsSelf(o.decl, o.body)
 }
 
 func mentions(n dynblock.WalkVariablesNode, bs *schema.Block) bool {
@@ -218,7 +219,7 @@ func mentions(n dynblock.WalkVariablesNode, bs *schema.Block) bool {
 // messages come in one order.
 func (d decoder) block(body hcl.Body, bs *schema.Block, s scope) *Block {
 	b := &Block{Type: bs.Name, Addr: s.addr, args: map[string]Value{}, bad: map[string]bool{}}
-	content, hd := body.Content(bs.HCL())
+	content, hd := d.text.content(body, bs)
 	d.ds = append(d.ds, module.Translate(hd, bs, s.addr)...)
 	for i := range bs.Args {
 		arg := &bs.Args[i]

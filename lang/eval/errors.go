@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
 
 	"hafile/lang/diag"
@@ -33,6 +34,9 @@ func (e *Evaluator) evalErrors(hd hcl.Diagnostics, expr hcl.Expression, ctx *hcl
 		case touchesSecret(expr, d, ctx, s):
 			out.Summary = "the expression failed"
 			out.Detail = "One of its operands is sensitive, so that neither value nor message is shown. Check its type and the function's arguments."
+			if f, is := hcl.DiagnosticExtra[hclsyntax.FunctionCallDiagExtra](d); is && secretUse[f.CalledFunctionName()] != "" {
+				out.Detail = secretUse[f.CalledFunctionName()]
+			}
 		case d.Summary == "Call to unknown function":
 			out.Summary, out.Detail = e.unknownFunction(d)
 		case out.Code == "HA1003":
@@ -40,6 +44,13 @@ func (e *Evaluator) evalErrors(hd hcl.Diagnostics, expr hcl.Expression, ctx *hcl
 		}
 		e.add(out)
 	}
+}
+
+// secretUse is how a reference to a secret is written. What was written is not shown:
+// it may be the secret itself.
+var secretUse = map[string]string{
+	"credential":  `credential() takes the name of a file in the credentials directory: letters, digits, -, _ and . only. Write credential("vrrp-web").`,
+	"secret_file": `secret_file() takes an absolute path on the node, without detours. Write secret_file("/etc/hafile/keys/web").`,
 }
 
 func evalCode(summary string) string {

@@ -45,9 +45,8 @@ type session struct {
 	members map[plan.Addr][]Member
 	used    map[string]string // env() -> hash
 
+	text      *static
 	functions map[*module.Module]*hcl.EvalContext
-	self      map[*module.Decl]bool // whether a declaration mentions self
-	dynamics  map[*module.Decl]map[hcl.Range]dynamicBlock
 	variables map[*module.Decl]*declared
 	calls     map[*module.Decl]*call
 	took      map[hcl.Range]time.Duration
@@ -68,6 +67,7 @@ type Evaluator struct {
 	objects map[string][]*Object
 	inside  []*Evaluator          // one per call of each module block, in order
 	entered bool                  // inside is known
+	alone   bool                  // the hafile block, which is read before everything else
 	given   map[string]assignment // values of variables from outside
 	secret  map[string]bool       // variables that are sensitive
 }
@@ -77,7 +77,7 @@ type Evaluator struct {
 func New(m *module.Module, in Inputs, env []string) *Evaluator {
 	s := &session{
 		in: in, byAddr: map[plan.Addr]*Object{}, blocks: map[plan.Addr]*Block{}, members: map[plan.Addr][]Member{}, used: map[string]string{},
-		functions: map[*module.Module]*hcl.EvalContext{}, self: map[*module.Decl]bool{}, dynamics: map[*module.Decl]map[hcl.Range]dynamicBlock{},
+		text: newStatic(), functions: map[*module.Module]*hcl.EvalContext{},
 		variables: map[*module.Decl]*declared{}, calls: map[*module.Decl]*call{}, took: map[hcl.Range]time.Duration{},
 	}
 	s.in.AllowEnv = append(slices.Clone(in.AllowEnv), env...)
@@ -132,7 +132,7 @@ func (e *Evaluator) errorf(code string, s scope, at hcl.Range, summary, detail s
 // value evaluates one expression. False means that it failed and that this was said,
 // here or where it started.
 func (e *Evaluator) value(expr hcl.Expression, s scope) (cty.Value, bool) {
-	ctx, ok := e.context(expr.Variables(), s)
+	ctx, ok := e.context(e.text.references(expr), s)
 	if !ok {
 		return cty.DynamicVal, false
 	}
@@ -190,6 +190,9 @@ func (e *Evaluator) context(refs []hcl.Traversal, s scope) (*hcl.EvalContext, bo
 	if !ok {
 		return nil, false
 	}
+	if len(vars) == 0 {
+		return e.root, true
+	}
 	ctx := e.root.NewChild()
 	ctx.Variables = make(map[string]cty.Value, len(vars))
 	for root, n := range vars {
@@ -226,6 +229,9 @@ func (e *Evaluator) require(t hcl.Traversal, s scope, vars names) bool {
 	root := t.RootName()
 	put := func(name string, v cty.Value) { vars.root(root).attrs[name] = v }
 	switch {
+	case e.alone && slices.Contains(referable, root):
+		e.errorf("HA1014", s, t.SourceRange(), "hafile refers to nothing", "The block is read before everything else, so that nothing has a value yet. Write the value itself.")
+		return false
 	case slices.Contains(referable, root):
 		name, ok := member(t)
 		if !ok {

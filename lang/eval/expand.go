@@ -86,9 +86,9 @@ func (e *Evaluator) Objects(d *module.Decl) ([]*Object, bool) {
 	if !d.Schema.ForEach {
 		return e.keep(key, []*Object{&one}), true
 	}
-	content, rest, _ := d.Block.Body.PartialContent(forEachSchema)
-	one.body = rest
-	attr := content.Attributes["for_each"]
+	repeat := e.text.repeat(d)
+	one.body = repeat.rest
+	attr := repeat.attr
 	if attr == nil {
 		return e.keep(key, []*Object{&one}), true
 	}

@@ -105,7 +105,7 @@ func (e *Evaluator) base(o *Object) *Block {
 	}
 	s := scope{addr: o.Addr, each: o.each}
 	before := len(e.ds)
-	body, ok := e.expand(o.body, o.schema, s)
+	body, ok := e.expand(o, s)
 	if !ok {
 		return nil
 	}

@@ -366,13 +366,25 @@ func (l lowering) reference(v cty.Value, at hcl.Range) (schema.Reference, bool) 
 		return schema.Reference{}, false
 	}
 	if !slices.Contains(l.arg.Refs, to.Kind()) {
-		l.failAt(at, "HA1008", fmt.Sprintf("%s needs a %s, got %s", l.arg.Name, strings.Join(l.arg.Refs, " or a "), to), "%s", l.otherKind(to))
+		l.failAt(at, "HA1008", fmt.Sprintf("%s needs %s, got %s", l.arg.Name, article(l.arg.Refs[0]), to), "%s", l.otherKind(to))
 		return schema.Reference{}, false
 	}
 	return schema.Reference{To: to, Range: module.Range(at)}, true
 }
 
+// article of a kind: "an instance", "a script".
+func article(kind string) string {
+	if kind == "instance" {
+		return "an " + kind
+	}
+	return "a " + kind
+}
+
 func (l lowering) otherKind(to plan.Addr) string {
+	track := []string{"script", "check", "instance"}
+	if slices.Contains(track, l.arg.Name) && slices.Contains(track, to.Kind()) {
+		return fmt.Sprintf("Write %s = %s.", to.Kind(), to)
+	}
 	if names := l.m.Names(l.arg.Refs[0]); len(names) > 0 {
 		return fmt.Sprintf("Declared are %s.", strings.Join(prefixed(l.arg.Refs[0], names), ", "))
 	}

@@ -173,13 +173,7 @@ func (d decoder) trace(b *hcl.Block, products map[hcl.Range]int) []diag.Range {
 	if d.decl == nil {
 		return d.via
 	}
-	all, known := d.dynamics[d.decl]
-	if !known {
-		all = map[hcl.Range]dynamicBlock{}
-		collectDynamics(d.decl.Block.Body, d.decl.Schema, all)
-		d.dynamics[d.decl] = all
-	}
-	dyn, is := all[b.DefRange]
+	dyn, is := d.text.dynamic(d.decl)[b.DefRange]
 	if !is {
 		return d.via
 	}

@@ -8,7 +8,6 @@ import (
 	ctyjson "github.com/zclconf/go-cty/cty/json"
 
 	"hafile/lang/module"
-	"hafile/lang/schema"
 )
 
 // Output is one evaluated output.
@@ -39,7 +38,7 @@ func (e *Evaluator) Outputs() []Output {
 func (e *Evaluator) outputValue(d *module.Decl) (cty.Value, bool) {
 	s := scope{addr: e.addr("output." + d.Name)}
 	b := decoder{Evaluator: e, decl: d}.block(d.Block.Body, d.Schema, s)
-	content, _ := d.Block.Body.Content(schema.Output.HCL())
+	content, _ := e.text.content(d.Block.Body, d.Schema)
 	attr := content.Attributes["value"]
 	if attr == nil {
 		e.errorf("HA1007", s, d.Range(), fmt.Sprintf("output %q needs value", d.Name), "Write value = ...")
@@ -57,7 +56,7 @@ func (e *Evaluator) output(d *module.Decl) (Output, bool) {
 	dec := decoder{Evaluator: e, decl: d}
 	b := dec.block(d.Block.Body, d.Schema, s)
 	o := Output{Name: d.Name, Description: Or(b, "description", ""), Sensitive: Or(b, "sensitive", false)}
-	content, _ := d.Block.Body.Content(schema.Output.HCL())
+	content, _ := e.text.content(d.Block.Body, d.Schema)
 	attr := content.Attributes["value"]
 	if attr == nil {
 		e.errorf("HA1007", s, d.Range(), fmt.Sprintf("output %q needs value", d.Name), "Write value = ...")

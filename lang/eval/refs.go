@@ -38,6 +38,11 @@ func kindWord(kind string) string {
 }
 
 func (e *Evaluator) meant(kind, name string) (string, []diag.Related) {
+	if e.parent != nil && !e.declared(kind, name) && e.top.declared(kind, name) {
+		r := e.top.declRange(kind, name)
+		return fmt.Sprintf("%s.%s is declared outside of the module, which sees its own names only. Pass what it needs as a variable; a member block names any node: member \"NAME\" { }.", kind, name),
+			[]diag.Related{{Range: r, Message: kind + "." + name + " is declared here"}}
+	}
 	if near := diag.Nearest(name, e.m.Names(kind)); near != "" {
 		r := e.declRange(kind, near)
 		return fmt.Sprintf("Did you mean %s.%s (%s:%d)?", kind, near, r.Filename, r.Start.Line),

@@ -47,7 +47,7 @@ func Sniff(m *module.Module, release string) diag.Diagnostics {
 
 // settingsEvaluator knows no functions and nothing that could be referred to.
 func settingsEvaluator(m *module.Module) *Evaluator {
-	e := &Evaluator{session: &session{dynamics: map[*module.Decl]map[hcl.Range]dynamicBlock{}}, m: m, root: &hcl.EvalContext{}}
+	e := &Evaluator{session: &session{text: newStatic()}, m: m, root: &hcl.EvalContext{}, alone: true}
 	e.top = e
 	return e
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"strings"
 	"unicode/utf8"
 
@@ -116,7 +117,11 @@ func checkTokens(tokens hclsyntax.Tokens) *diag.Diagnostic {
 			if top.newlineSeparates {
 				top.chain = 0
 			}
-		case hclsyntax.TokenIdent, hclsyntax.TokenNumberLit, hclsyntax.TokenQuotedLit, hclsyntax.TokenStringLit,
+		case hclsyntax.TokenNumberLit:
+			if huge.Match(t.Bytes) {
+				return tooLarge(t.Range)
+			}
+		case hclsyntax.TokenIdent, hclsyntax.TokenQuotedLit, hclsyntax.TokenStringLit,
 			hclsyntax.TokenComment, hclsyntax.TokenEqual, hclsyntax.TokenEOF:
 		default: // an operator, a dot, a question mark
 			top.chain++
@@ -126,6 +131,16 @@ func checkTokens(tokens hclsyntax.Tokens) *diag.Diagnostic {
 		}
 	}
 	return nil
+}
+
+// huge is a number that fills a gigabyte when somebody writes it out.
+var huge = regexp.MustCompile(`[0-9.][eE][+-]?[0-9]{5}`)
+
+func tooLarge(r hcl.Range) *diag.Diagnostic {
+	return &diag.Diagnostic{
+		Severity: diag.Error, Code: "HA1011", Summary: "the number is too large", Range: At(r),
+		Detail: "Its exponent has more than four digits. Write a smaller number.",
+	}
 }
 
 // directive is +1 for a template's if and for, -1 for their ends.
@@ -153,6 +168,9 @@ func tooDeep(r hcl.Range) *diag.Diagnostic {
 // template as the native syntax is looked into.
 func checkJSON(name string, src []byte) *diag.Diagnostic {
 	depth := 0
+	if at := huge.FindIndex(src); at != nil && !inString(src, at[0]) {
+		return tooLarge(hcl.Range{Filename: name, Start: hclPos(src, at[0]), End: hclPos(src, at[1])})
+	}
 	for i := 0; i < len(src); i++ {
 		switch src[i] {
 		case '{', '[':
@@ -170,6 +188,20 @@ func checkJSON(name string, src []byte) *diag.Diagnostic {
 		}
 	}
 	return nil
+}
+
+// inString reports whether a position of a JSON text is within a string.
+func inString(src []byte, at int) bool {
+	for i := 0; i < at; i++ {
+		if src[i] == '"' {
+			end := stringEnd(src, i)
+			if at < end {
+				return true
+			}
+			i = end - 1
+		}
+	}
+	return false
 }
 
 // stringEnd is the index behind the string that starts at i.

@@ -34,7 +34,7 @@ var slips = []slip{
 		func(m []string) string { return "Write vip { address = \"" + strings.Trim(m[1], `"`) + "\" }." }},
 	{regexp.MustCompile(`^\s*\d+\.\d+\.\d+\.\d+(?:/\d+)?`),
 		func(m []string) string {
-			return fmt.Sprintf("A virtual address is a block. Write vip { address = %q }.", strings.TrimSpace(m[0]))
+			return fmt.Sprintf("A virtual address is a block: write vip { address = %q }. Peers need no list: they are the other members.", strings.TrimSpace(m[0]))
 		}},
 	{regexp.MustCompile(`^\s*(state)\s+(MASTER|BACKUP)\b`),
 		func(m []string) string {

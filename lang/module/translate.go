@@ -50,6 +50,9 @@ func shape(d *hcl.Diagnostic, s *schema.Block, addr plan.Addr) diag.Diagnostic {
 		out.Detail += " Remove one."
 	case d.Summary == "Missing required argument":
 		out.Code = "HA1007"
+		if name == "labels" {
+			out.Summary, out.Detail = "the dynamic block needs labels", "The block that it makes has a label: write labels = [ITERATOR.key] beside for_each."
+		}
 	default:
 		out.Code = "HA1000"
 	}
@@ -77,6 +80,9 @@ func unknown(name string, isBlock bool, s *schema.Block) (summary, detail string
 	}
 	if cure, ok := schema.Keepalived[name]; ok && (name != "script" || s.Name == "script") {
 		return summary, "keepalived writes it so; " + cure + "."
+	}
+	if s.Name == "track" && schema.Check.Block(name) != nil {
+		return summary, fmt.Sprintf("It is a check: write check \"NAME\" { %s { ... } } and track { check = check.NAME }.", name)
 	}
 	if s.Name == "member" {
 		if a := schema.Instance.Arg(name); a != nil {

@@ -178,7 +178,7 @@ func (t *tree) shelf(name string) string {
 func (t *tree) load(fsys fs.FS, dir, shown, key string, at hcl.Range) *Module {
 	config, _, ds := List(fsys, dir)
 	if ds.HasErrors() {
-		t.fail("HA1010", at, fmt.Sprintf("there is no module in %s", shown), "%s: %s", ds[0].Summary, ds[0].Detail)
+		t.fail("HA1010", at, fmt.Sprintf("there is no module in %s", shown), "%s", ds[0].Detail)
 		return nil
 	}
 	files, ds := Read(fsys, config)

@@ -17,6 +17,8 @@ type Problem struct {
 	Path    string
 	Src     Src
 	Message string
+	// Cure says what to write; empty: what `hafile explain CODE` says of all of them.
+	Cure string
 }
 
 func (p Problem) Error() string {
@@ -77,10 +79,16 @@ func (v *verifier) add(code string, a Addr, path string, src Src, format string,
 	v.problems = append(v.problems, Problem{Code: code, Address: a, Path: path, Src: src, Message: fmt.Sprintf(format, args...)})
 }
 
+// cure says what to write instead of what the last problem is about.
+func (v *verifier) cure(format string, args ...any) {
+	v.problems[len(v.problems)-1].Cure = fmt.Sprintf(format, args...)
+}
+
 // bounds adds a problem when n is outside lo..hi.
 func (v *verifier) bounds(a Addr, path string, src Src, n, lo, hi int64, unit string) {
 	if n < lo || n > hi {
 		v.add("HA1101", a, path, src, "must be %d..%d%s, got %d", lo, hi, unit, n)
+		v.cure("Write a value from %d to %d%s.", lo, hi, unit)
 	}
 }
 
@@ -135,8 +143,11 @@ func (v *verifier) notify(n *Notify) {
 		v.headers(n.Address, n.Webhook.Headers, n.Src)
 		v.bounds(n.Address, "timeout", n.Src, n.Webhook.TimeoutMs, 10, 3600000, " ms")
 	}
-	if ways != 1 {
-		v.add("HA1107", n.Address, "exec", n.Src, "needs exactly one of exec, email and webhook")
+	switch {
+	case ways == 0:
+		v.add("HA1107", n.Address, "exec", n.Src, "is missing: a notify has one of exec, email and webhook")
+	case ways > 1:
+		v.add("HA1107", n.Address, "exec", n.Src, "stands beside another way: a notify has one of exec, email and webhook")
 	}
 }
 
@@ -207,13 +218,16 @@ func (v *verifier) transport(i *Instance) {
 	v.word(i.Address, "transport", string(i.Transport), i.Src, string(Multicast), string(Unicast))
 	if i.Family == IPv6 && i.Version == 2 {
 		v.add("HA1113", i.Address, "version", i.Src, "must be 3: version 2 knows no IPv6")
+		v.cure("Write version = 3 on all members, or leave it out.")
 	}
 	if g := i.MulticastGroup; g.IsValid() {
 		switch {
 		case i.Transport != Multicast:
 			v.add("HA1117", i.Address, "multicast_group", i.Src, "is for transport = \"multicast\"")
+			v.cure("Leave it out: unicast goes to the addresses of the other members.")
 		case FamilyOf(g) != i.Family || !g.IsMulticast() || i.Family == IPv6 && !g.IsLinkLocalMulticast():
 			v.add("HA1117", i.Address, "multicast_group", i.Src, "%s is no group of %s on one link", g, i.Family)
+			v.cure("Leave it out for 224.0.0.18 or ff02::12, or write another group of the family.")
 		}
 	}
 	if i.Transport != Unicast && (i.TTL != 255 || i.MinTTL != 0 || i.MaxTTL != 255) {
@@ -221,6 +235,7 @@ func (v *verifier) transport(i *Instance) {
 	}
 	if i.MinTTL > i.MaxTTL {
 		v.add("HA1117", i.Address, "min_ttl", i.Src, "is above max_ttl: every advert would be dropped")
+		v.cure("Write min_ttl = %d and max_ttl = %d, or what the way of the adverts needs.", i.MaxTTL, i.MinTTL)
 	}
 	if i.Transport == Unicast && len(i.Peers(v.plan.Node)) == 0 {
 		v.add("HA1401", i.Address, "transport", i.Src, "unicast needs another member with an %s address", i.Family)
@@ -260,6 +275,7 @@ func (v *verifier) auth(i *Instance) {
 		}
 		if len(a.Keys) > 0 {
 			v.add("HA1114", i.Address, "auth.key", i.Src, "keys belong to type = \"hmac\"")
+			v.cure("Take the key blocks out, or write type = \"hmac\" without a password.")
 		}
 	case AuthHMAC:
 		v.hmac(i, a)
@@ -270,7 +286,8 @@ func (v *verifier) auth(i *Instance) {
 
 func (v *verifier) hmac(i *Instance, a *Auth) {
 	if a.Password != (Secret{}) {
-		v.add("HA1114", i.Address, "auth.password", i.Src, "belongs to type = \"pass\": hmac has keys")
+		v.add("HA1114", i.Address, "auth.password", i.Src, "is for type = \"pass\": hmac has keys")
+		v.cure("Leave it out, or write type = \"pass\" and no key blocks.")
 	}
 	var ids []uint8
 	for _, k := range a.Keys {
@@ -279,17 +296,24 @@ func (v *verifier) hmac(i *Instance, a *Auth) {
 			v.add("HA1114", i.Address, "auth.key", k.Src, "a key is numbered 1..255, got 0")
 		case slices.Contains(ids, k.ID):
 			v.add("HA1114", i.Address, "auth.key", k.Src, "key %d stands there twice", k.ID)
+			v.cure("Give each key a number of its own.")
 		}
 		ids = append(ids, k.ID)
 		if n := len(k.Key.Value); k.Key.Inline() && k.Key.Value != Redacted && (n < 32 || n > 64) {
 			v.add("HA1114", i.Address, "auth.key", k.Src, "key %d has %d bytes: 32 to 64 are needed", k.ID, n)
+			v.cure("Write secret = credential(\"NAME\") and put 32 to 64 random bytes there, the same on all members.")
 		}
 		if k.Key == (Secret{}) {
 			v.add("HA1114", i.Address, "auth.key", k.Src, "key %d is empty", k.ID)
 		}
 	}
-	if !slices.Contains(ids, a.ActiveKey) {
+	switch {
+	case len(ids) == 0:
+		v.add("HA1114", i.Address, "auth", i.Src, "needs a key block: hmac signs with a key")
+		v.cure("Write key { } with id = 1 and secret = credential(\"NAME\"), an argument a line.")
+	case !slices.Contains(ids, a.ActiveKey):
 		v.add("HA1114", i.Address, "auth.active_key", i.Src, "%d is no key of the block", a.ActiveKey)
+		v.cure("Write the id of a key block.")
 	}
 	v.word(i.Address, "auth.mode", a.Mode, i.Src, HMACReceiveOnly, HMACPermissive, HMACEnforce)
 	v.word(i.Address, "auth.anti_replay", a.AntiReplay, i.Src, ReplayTime, ReplayMonotonic)
@@ -307,9 +331,11 @@ func (v *verifier) guard(i *Instance) {
 	v.bounds(i.Address, "guard.not_while_flapping", i.Src, g.NotWhileFlappingMs, 0, 86400000, " ms")
 	if _, _, ok := ParseWindow(g.Window); g.Window != "" && !ok {
 		v.add("HA1101", i.Address, "guard.window", i.Src, "%q is not HH:MM-HH:MM", g.Window)
+		v.cure("Write window = \"22:00-04:00\".")
 	}
 	if others := len(i.Members) - 1; g.MinLivePeers > max(others, 0) {
 		v.add("HA1101", i.Address, "guard.min_live_peers", i.Src, "must be at most %d, the other members", max(others, 0))
+		v.cure("Write min_live_peers = %d or less.", max(others, 0))
 	}
 }
 
@@ -375,9 +401,11 @@ func (v *verifier) oneVIP(i *Instance, vip VIP) {
 	}
 	if vip.Label != "" && (len(vip.Label) > 15 || !strings.HasPrefix(vip.Label, i.DeviceOf(vip))) {
 		at("HA1109", "vip.label", "%q is not a label: it begins with %s and has at most 15 bytes", vip.Label, i.DeviceOf(vip))
+		v.cure("Write label = %q.", i.DeviceOf(vip)+":web")
 	}
 	if !vip.Address.Addr().Is4() && (vip.Label != "" || vip.Scope != "") {
 		at("HA1116", "vip.label", "IPv6 addresses have neither label nor scope")
+		v.cure("Leave both out.")
 	}
 	key := vipKey{i.Netns, i.DeviceOf(vip), vip.Address}
 	if other, taken := v.vip[key]; taken {
@@ -425,6 +453,7 @@ func (v *verifier) tracks(a Addr, tracks []Track) {
 		}
 		if t.Check.Kind() == "instance" && t.Check == a {
 			v.add("HA1005", a, "track", t.Src, "the instance would track itself")
+			v.cure("Track another one, or take the block out.")
 		}
 		v.bounds(a, "track.weight", t.Src, int64(t.Weight), -253, 253, "")
 	}
@@ -442,6 +471,7 @@ func (v *verifier) notifies(a Addr, notifies []Addr, at Src) {
 func (v *verifier) word(a Addr, path, got string, src Src, of ...string) {
 	if !slices.Contains(of, got) {
 		v.add("HA1101", a, path, src, "%q is none of %s", got, strings.Join(of, ", "))
+		v.cure("Write one of %s.", strings.Join(of, ", "))
 	}
 }
 

@@ -52,6 +52,7 @@ func (v *verifier) probe(c *Check) {
 	if p := c.Ping; p != nil {
 		if !p.Address.IsValid() || p.Address.IsUnspecified() || p.Address.IsMulticast() {
 			v.add("HA1116", c.Address, "ping.address", c.Src, "%s cannot be asked", p.Address)
+			v.cure("Write the address of one machine.")
 		}
 		if p.Interface != "" {
 			v.device(c.Address, "ping.interface", p.Interface, c.Src)
@@ -68,6 +69,7 @@ func (v *verifier) probe(c *Check) {
 	}
 	if i := c.Instance; i != nil && v.plan.Desired.Instance(i.Address) == nil {
 		v.add("HA1003", c.Address, "instance", c.Src, "%s has no %s", v.plan.Node, i.Address)
+		v.cure("Track an instance that has the same members.")
 	}
 }
 
@@ -80,10 +82,12 @@ func (v *verifier) http(c *Check) {
 	}
 	if h.Method == "HEAD" && h.Contains != "" {
 		v.add("HA1118", c.Address, "http.contains", c.Src, "needs an answer with a body, and HEAD has none")
+		v.cure("Write method = \"GET\", or leave contains out.")
 	}
 	v.headers(c.Address, h.Headers, c.Src)
 	if h.CAFile != "" && !filepath.IsAbs(h.CAFile) {
 		v.add("HA1105", c.Address, "http.ca_file", c.Src, "%q must be an absolute path", h.CAFile)
+		v.cure("Write the whole path, as it is on the node.")
 	}
 }
 
@@ -91,17 +95,20 @@ func (v *verifier) http(c *Check) {
 func (v *verifier) endpoint(c *Check, path, s string) {
 	if a, err := netip.ParseAddrPort(s); err != nil || a.Port() == 0 {
 		v.add("HA1116", c.Address, path, c.Src, "%q is not ADDRESS:PORT", s)
+		v.cure("Write an address and a port, \"127.0.0.1:443\" or \"[::1]:443\": a name would test the resolver too.")
 	}
 }
 
 func (v *verifier) process(c *Check, p *Process) {
 	if p.Name == "" || strings.ContainsAny(p.Name, "/\x00") {
 		v.add("HA1118", c.Address, "process.name", c.Src, "%q is not the name of a program, without its directory", p.Name)
+		v.cure("Write name = %q.", filepath.Base(p.Name))
 	}
 	v.bounds(c.Address, "process.min", c.Src, int64(p.Min), 0, 65535, "")
 	v.bounds(c.Address, "process.max", c.Src, int64(p.Max), 0, 65535, "")
 	if p.Max != 0 && p.Max < p.Min {
 		v.add("HA1118", c.Address, "process.max", c.Src, "is below min: the check would always fail")
+		v.cure("Write max = %d or more, or leave it out.", p.Min)
 	}
 }
 
@@ -109,13 +116,16 @@ func (v *verifier) file(c *Check) {
 	f := c.File
 	if !filepath.IsAbs(f.Path) {
 		v.add("HA1105", c.Address, "file.path", c.Src, "%q must be an absolute path", f.Path)
+		v.cure("Write the whole path, as it is on the node: path = %q.", "/"+f.Path)
 	}
 	v.bounds(c.Address, "file.max_age", c.Src, f.MaxAgeMs, 0, 366*86400000, " ms")
 	if f.Absent && (f.Contains != "" || f.MaxAgeMs != 0 || f.Value) {
 		v.add("HA1118", c.Address, "file.absent", c.Src, "stands alone: a file that is not there holds nothing")
+		v.cure("Leave absent out, or the other conditions.")
 	}
 	if f.Value && (f.Contains != "" || f.MaxAgeMs != 0) {
 		v.add("HA1118", c.Address, "file.value", c.Src, "stands alone: the number is all that counts")
+		v.cure("Leave value out, or the other conditions.")
 	}
 }
 
@@ -132,8 +142,10 @@ func (v *verifier) url(a Addr, path, s string, src Src) {
 	switch {
 	case err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https":
 		v.add("HA1119", a, path, src, "is not an address of http:// or https://")
+		v.cure("Write it whole, such as \"http://127.0.0.1:8080/health\".")
 	case u.User != nil:
 		v.add("HA1119", a, path, src, "holds a password: it would be shown with the plan")
+		v.cure("Leave it out of the address: a webhook has token = credential(\"NAME\").")
 	}
 }
 
@@ -147,6 +159,7 @@ func (v *verifier) headers(a Addr, headers map[string]string, src Src) {
 	for _, name := range names {
 		if name == "" || strings.ContainsAny(name, ": \t\r\n") || strings.ContainsAny(headers[name], "\r\n") {
 			v.add("HA1119", a, "headers", src, "%q is not a header", name)
+			v.cure("A name has letters, digits and dashes, and a value is one line.")
 		}
 	}
 }

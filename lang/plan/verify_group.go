@@ -27,12 +27,14 @@ func (v *verifier) group(g *Group) {
 		for _, t := range i.Track {
 			if t.Weight != 0 {
 				v.add("HA1205", a, "track.weight", t.Src, "has no place in %s: one instance would outrank the others of its group", g.Address)
+				v.cure("Write weight = 0 there, or track it in the group.")
 			}
 		}
 	}
 	for _, t := range g.Track {
 		if t.Weight != 0 {
 			v.add("HA1205", g.Address, "track.weight", t.Src, "has no place in a sync group: what it tracks moves all of it")
+			v.cure("Leave the weight out, or write weight = 0 where the script has one.")
 		}
 	}
 	v.tracks(g.Address, g.Track)
@@ -71,6 +73,7 @@ func (v *verifier) routes(i *Instance) {
 		}
 		if seen[r.Key()] {
 			at("HA1121", "route.to", "%s stands there twice", r.Key())
+			v.cure("Remove one, or give them different metrics or tables; two ways of one route are two nexthop blocks.")
 		}
 		seen[r.Key()] = true
 		family := FamilyOf(r.To.Addr())
@@ -82,6 +85,7 @@ func (v *verifier) routes(i *Instance) {
 		}
 		if r.From.IsValid() && (family == IPv4 || r.From != r.From.Masked()) {
 			at("HA1116", "route.from", "%s: only IPv6 routes have a source, and it is a prefix without further bits", r.From)
+			v.cure("For IPv4, write a rule with from and a table.")
 		}
 		if !slices.Contains(routeTypes, r.Type) {
 			at("HA1101", "route.type", "%q is none of unicast, blackhole, unreachable, prohibit, throw", r.Type)
@@ -107,10 +111,13 @@ func (v *verifier) ways(i *Instance, r Route) {
 	switch {
 	case r.Type != "" && (direct || len(r.NextHops) > 0):
 		v.add("HA1121", i.Address, "route.type", r.Src, "%s leads nowhere: it has neither via nor interface", r.Type)
+		v.cure("Leave via, interface and nexthop out, or the type.")
 	case r.Type == "" && direct == (len(r.NextHops) > 0):
 		v.add("HA1121", i.Address, "route.via", r.Src, "a route has a via or an interface, or nexthop blocks")
+		v.cure("Write via = \"192.0.2.1\" or interface = \"eth1\", or at least two nexthop blocks.")
 	case len(r.NextHops) == 1:
 		v.add("HA1121", i.Address, "route.nexthop", r.Src, "one way is no choice: write via and interface in the route")
+		v.cure("Write them there, or a second nexthop block.")
 	}
 	if r.Interface != "" {
 		v.device(i.Address, "route.interface", r.Interface, r.Src)
@@ -130,6 +137,7 @@ func (v *verifier) rules(i *Instance) {
 		v.bounds(i.Address, "rule.priority", r.Src, int64(r.Priority), 1, 32765, "")
 		if seen[r.Key()] {
 			at("HA1121", "rule.priority", "%s stands there twice", r.Key())
+			v.cure("Give one of them another priority.")
 		}
 		seen[r.Key()] = true
 		for _, p := range []netip.Prefix{r.From, r.To} {
@@ -145,6 +153,7 @@ func (v *verifier) rules(i *Instance) {
 		}
 		if (r.Action == "") == (r.Table == 0) {
 			at("HA1121", "rule.table", "a rule looks into a table, or has another action")
+			v.cure("Write table = 100, or action = \"blackhole\", and not both.")
 		}
 		for path, name := range map[string]string{"rule.iif": r.IIF, "rule.oif": r.OIF} {
 			if name != "" {
