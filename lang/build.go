@@ -309,16 +309,17 @@ func (c *compiler) tracked(b *eval.Block, of plan.Addr, netns string) (plan.Addr
 	}
 	k := plan.DefaultCheck()
 	k.Src, k.Via = c.src(b.Range), c.via(b.Via)
+	within := ""
+	if netns != "" {
+		within = netns + "/"
+	}
 	switch named[0] {
 	case "interface":
 		name := eval.Or(b, "interface", "")
-		k.Address, k.Interface = plan.Addr("interface."+name), &plan.TrackedInterface{Name: name, Netns: netns}
-		if netns != "" {
-			k.Address = plan.Addr("interface." + netns + "/" + name)
-		}
+		k.Address, k.Interface = plan.Addr("interface."+within+name), &plan.TrackedInterface{Name: name, Netns: netns}
 	case "route":
 		to := eval.Or(b, "route", netip.Prefix{})
-		k.Address, k.Route = plan.Addr("route."+to.String()), &plan.TrackedRoute{To: to, Table: uint32(eval.Or(b, "table", int64(0)))}
+		k.Address, k.Route = plan.Addr("route."+within+to.String()), &plan.TrackedRoute{To: to, Table: uint32(eval.Or(b, "table", int64(0))), Netns: netns}
 		if k.Route.Table != 0 {
 			k.Address += plan.Addr(fmt.Sprintf(" table %d", k.Route.Table))
 		}

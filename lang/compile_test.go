@@ -531,3 +531,12 @@ func seeds(f *testing.F) {
 		}
 	}
 }
+
+func indent(t *testing.T, v any) []byte {
+	t.Helper()
+	raw, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return append(raw, '\n')
+}

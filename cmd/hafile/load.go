@@ -4,13 +4,18 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path"
 	"path/filepath"
+	"runtime/debug"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/pflag"
 
 	"hafile/lang"
 	"hafile/lang/diag"
+	"hafile/lang/module"
 )
 
 // config is a compiled directory, file or standard input, with names as the caller of
@@ -56,66 +61,147 @@ func (f *varFlag) Set(s string) error {
 	return nil
 }
 
+// evaluation is how long a configuration may take to evaluate: a fleet of 4,000 machines
+// takes a second, and what takes this long would take a year.
+const evaluation = 60 * time.Second
+
+// sourceMax is more than one file may have; see lang/module.
+const sourceMax = 5 << 20
+
 // load compiles a target: a directory (the working directory by default), one file, or
 // "-" for standard input.
 func (c *cli) load(target string, vars *varFlags) (*config, error) {
-	in := lang.Inputs{Vars: vars.vars, Env: os.LookupEnv, Version: version}
+	// A compilation allocates much, keeps it and ends: to collect rarely costs memory for
+	// a moment and takes a third less time.
+	debug.SetGCPercent(400)
+	in := lang.Inputs{Vars: vars.vars, Env: os.LookupEnv, Version: version, Deadline: evaluation}
 	if target == "-" {
-		src, err := io.ReadAll(c.std.in)
+		src, err := io.ReadAll(io.LimitReader(c.std.in, sourceMax))
 		if err != nil {
 			return nil, err
 		}
 		res, ds := lang.CompileSource("stdin", src, in)
-		return newConfig("", target, res, ds), nil
+		return newConfig(place{}, target, vars, res, ds), nil
 	}
 	if target == "" {
 		target = "."
 	}
 	info, err := os.Stat(target)
-	switch {
-	case err != nil:
+	if err != nil {
 		return nil, err
-	case info.IsDir():
-		res, ds := lang.Compile(os.DirFS(target), ".", in)
-		return newConfig(target, target, res, ds), nil
 	}
-	dir := filepath.Dir(target)
-	res, ds := lang.CompileFiles(os.DirFS(dir), []string{filepath.Base(target)}, in)
-	return newConfig(dir, target, res, ds), nil
+	dir := target
+	if !info.IsDir() {
+		dir = filepath.Dir(target)
+	}
+	p, err := openPlace(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer p.root.Close()
+	var res *lang.Result
+	var ds diag.Diagnostics
+	if info.IsDir() {
+		res, ds = lang.Compile(p.root.FS(), p.rel, in)
+	} else {
+		res, ds = lang.CompileFiles(p.root.FS(), []string{path.Join(p.rel, filepath.Base(target))}, in)
+	}
+	return newConfig(p, target, vars, res, ds), nil
 }
 
-// newConfig puts the directory before every name: the compiler sees a file system whose
-// root is the directory, the reader of a message does not.
-func newConfig(dir, target string, res *lang.Result, ds diag.Diagnostics) *config {
-	conf := &config{Result: res, target: target, sources: map[string][]byte{}}
-	conf.diags = renamed(dir, ds)
-	if res != nil {
-		for node, lacking := range res.Unsupported {
-			res.Unsupported[node] = renamed(dir, lacking)
+// place is a directory of configuration within what may be read: the repository around
+// it, so that "../../modules/x" works and a link to /etc does not, or itself where there
+// is no repository.
+type place struct {
+	typed string // as the caller typed it
+	rel   string // within root, with slashes
+	root  *os.Root
+}
+
+func openPlace(dir string) (place, error) {
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		return place{}, err
+	}
+	if abs, err = filepath.EvalSymlinks(abs); err != nil {
+		return place{}, err
+	}
+	top := repository(abs)
+	rel, err := filepath.Rel(top, abs)
+	if err != nil {
+		return place{}, err
+	}
+	root, err := os.OpenRoot(top)
+	return place{typed: dir, rel: filepath.ToSlash(rel), root: root}, err
+}
+
+// repository is the nearest directory above dir that git knows, or dir itself.
+func repository(dir string) string {
+	for d := dir; ; d = filepath.Dir(d) {
+		if _, err := os.Lstat(filepath.Join(d, ".git")); err == nil {
+			return d
 		}
-		for name, src := range res.Files {
-			conf.sources[filepath.Join(dir, name)] = src
+		if d == filepath.Dir(d) {
+			return dir
 		}
 	}
+}
+
+// inside is a name of the root as it is called from the directory of configuration.
+func (p place) inside(name string) string {
+	rel, err := filepath.Rel(filepath.FromSlash(p.rel), filepath.FromSlash(name))
+	if err != nil || p.rel == "" {
+		return name
+	}
+	return rel
+}
+
+// shown is a name of the root as the caller would type it.
+func (p place) shown(name string) string {
+	if p.root == nil || strings.HasPrefix(name, module.LibraryPrefix) {
+		return name
+	}
+	return filepath.Join(p.typed, p.inside(name))
+}
+
+// newConfig gives every file the name under which the caller knows it: the compiler sees
+// a file system, the reader of a message does not.
+func newConfig(p place, target string, vars *varFlags, res *lang.Result, ds diag.Diagnostics) *config {
+	rename := func(name string) string {
+		given := slices.ContainsFunc(vars.vars, func(v lang.Var) bool { return v.File == name })
+		if name == "" || given {
+			return name
+		}
+		return p.shown(name)
+	}
+	conf := &config{Result: res, target: target, sources: map[string][]byte{}, diags: renamed(rename, ds)}
+	res.Accepted = renamed(rename, res.Accepted)
+	for node, lacking := range res.Unsupported {
+		res.Unsupported[node] = renamed(rename, lacking)
+	}
+	for name, src := range res.Files {
+		conf.sources[rename(name)] = src
+	}
+	hashes := map[string]string{}
+	for name, sum := range res.Hashes {
+		hashes[filepath.ToSlash(p.inside(name))] = sum
+	}
+	res.Hashes = hashes
 	return conf
 }
 
-func renamed(dir string, ds diag.Diagnostics) diag.Diagnostics {
+func renamed(rename func(string) string, ds diag.Diagnostics) diag.Diagnostics {
 	var out diag.Diagnostics
-	rename := func(r diag.Range) diag.Range {
-		if r.Filename != "" && !filepath.IsAbs(r.Filename) {
-			r.Filename = filepath.Join(dir, r.Filename)
-		}
-		return r
-	}
 	for _, d := range ds {
 		if d.Range != nil {
-			r := rename(*d.Range)
+			r := *d.Range
+			r.Filename = rename(r.Filename)
 			d.Range = &r
 		}
 		related := make([]diag.Related, len(d.Related))
 		for i, rel := range d.Related {
-			related[i] = diag.Related{Range: rename(rel.Range), Message: rel.Message}
+			rel.Range.Filename = rename(rel.Range.Filename)
+			related[i] = rel
 		}
 		d.Related = related
 		out = append(out, d)

@@ -193,6 +193,7 @@ var rows = map[string]row{
 	"TrackedRoute.To":    {word: "to", impact: harmless(ReasonCheck)},
 	"TrackedRoute.Table": {word: "table", unset: true, impact: harmless(ReasonCheck)},
 
+	"TrackedRoute.Netns":      {word: "netns", unset: true, impact: harmless(ReasonCheck)},
 	"TrackedInstance.Address": {word: "address", impact: harmless(ReasonCheck)},
 
 	"Notify.Address": {skip: true},

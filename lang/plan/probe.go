@@ -72,6 +72,7 @@ type TrackedInterface struct {
 type TrackedRoute struct {
 	To    netip.Prefix `json:"to"`
 	Table uint32       `json:"table,omitempty"` // 0: MainTable
+	Netns string       `json:"netns,omitempty"`
 }
 
 // TrackedInstance is up while the instance of this node is active.
