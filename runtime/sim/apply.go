@@ -105,11 +105,22 @@ func unmoved(f *Fact, told *Foretold, before, now *node.Instance) string {
 		if !wanted.Has(a.Address) {
 			return fmt.Sprintf("%s is not wanted any more", a.Address)
 		}
-		if !told.announce[now.Address] && announced(f, a.Address) && wasUp(before, a.Address) {
+		if !told.announce[now.Address] && !refused(before) && announced(f, a.Address) && wasUp(before, a.Address) {
 			return fmt.Sprintf("%s is announced though nothing is new about it", a.Address)
 		}
 	}
 	return ""
+}
+
+// refused reports whether the kernel refuses an address of a router: when it does so no
+// longer, all are announced.
+func refused(in *node.Instance) bool {
+	for i := range in.Addresses {
+		if in.Addresses[i].Refusal != "" {
+			return true
+		}
+	}
+	return false
 }
 
 func announced(f *Fact, a kernel.Address) bool {
