@@ -511,6 +511,34 @@ func FuzzCompile(f *testing.F) {
 	})
 }
 
+// FuzzModule: the same for a module that is called, for each key of a map.
+func FuzzModule(f *testing.F) {
+	f.Add([]byte(pairModule))
+	f.Add([]byte("module \"m\" {\n source = \"../pair\"\n}\noutput \"x\" { value = module.m }\n"))
+	f.Add([]byte("variable \"vrid\" {\n validation {\n condition = var.vrid > var.vip\n error_message = \"x\"\n }\n}\n"))
+	seeds(f)
+	f.Fuzz(func(t *testing.T, src []byte) {
+		fsys := fstest.MapFS{
+			"x.ha.hcl": {Data: []byte(twoNodes + `
+				module "m" {
+				  for_each = { a = 51, b = 52 }
+				  source   = "./pair"
+				  vrid     = each.value
+				  vip      = "10.0.${each.value}.10"
+				}
+				output "x" { value = module.m["a"] }`)},
+			"pair/main.ha.hcl": {Data: src},
+		}
+		r, ds := Compile(fsys, ".", Inputs{})
+		for _, d := range ds {
+			complete(t, d)
+		}
+		if out := text(ds, r); strings.ContainsAny(strings.ReplaceAll(out, "\n", ""), "\x00\x07\x1b\r\t") {
+			t.Fatalf("control characters in %q", out)
+		}
+	})
+}
+
 func seeds(f *testing.F) {
 	for _, pattern := range []string{"testdata/samples/*.ha.hcl", "testdata/broken/*.txtar"} {
 		files, _ := filepath.Glob(pattern)

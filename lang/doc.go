@@ -6,12 +6,14 @@
 //
 //	load      module.Load: what would hurt the parser is refused, the rest is parsed;
 //	          eval.Sniff reads required_version before anything else is judged
-//	index     module.Index: every declaration by kind and name, duplicates refused
+//	index     module.Index: every declaration by kind and name, duplicates refused;
+//	          module.Tree: the same for the directories that module blocks call
 //	evaluate  package eval: on demand, each thing once, from the tables of package
 //	          schema; HCL and cty end there
 //	expand    for_each makes objects; an instance is decoded again for a member only
 //	          where it mentions self
 //	build     build.go: each member's side of each instance, then each node's plan
+//	judge     policies and preconditions, which the files bring along
 //	prove     fleet.go: what only somebody can see who sees all members at once
 //	verify    plan.Verify: the daemon's own rule book, with the positions of arguments
 //
@@ -19,6 +21,10 @@
 // unknown block name every reference to it would be "missing", and a proof about half a
 // fleet proves nothing.
 //
-// What a later release of the language will know is in the schema already, marked, and
-// is refused with HA1901.
+// Everything that the language can say compiles. What this release cannot carry out is
+// Result.Unsupported (see plan.Unsupported): validate lets it pass, plan and apply do not.
+//
+// A fleet of n clusters takes n times as long: nothing is compared pair by pair, what the
+// text alone says is read once for all calls of a module, and a root that is asked for
+// with all of its names, such as node, is made once.
 package lang

@@ -120,7 +120,7 @@ func (c *cli) makePlan(ctx context.Context, v *view, target string, o *planOptio
 	doc := planfile.New(planfile.Input{
 		HafileVersion: version, Plan: conf.Plans[node], Running: running,
 		Inputs:      planfile.Inputs{Files: conf.Hashes, Vars: conf.Variables, Env: conf.Env},
-		Diagnostics: conf.diags, Now: time.Now(), Lifetime: life,
+		Diagnostics: conf.diags, Accepted: conf.Accepted, Now: time.Now(), Lifetime: life,
 	})
 	return doc, hostFacts(&doc.Plan, status), nil
 }

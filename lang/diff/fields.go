@@ -132,10 +132,12 @@ func (w *walker) field(name string, r row, before, after reflect.Value, at place
 	}
 }
 
+var trackWords = []string{"script", "check", "interface", "route", "instance"}
+
 // wordFor is the argument of a key field: in `track` it is named by what it refers to.
 func (r row) wordFor(v reflect.Value) string {
-	if a, is := v.Interface().(plan.Addr); is && a.Kind() == "script" {
-		return "script"
+	if a, is := v.Interface().(plan.Addr); is && slices.Contains(trackWords, a.Kind()) {
+		return a.Kind()
 	}
 	return r.word
 }

@@ -104,6 +104,42 @@ var edits = []struct {
 		n.On, n.Email.To, n.Email.TimeoutMs = append(n.On, "stop"), []string{"oncall@example.net"}, 2500
 	}},
 
+	{name: "vip's prefix installed", to: func(p *plan.Plan) { vi(p).VIPs[0].InstallPrefix = 24 }},
+	{name: "vip out of the adverts",
+		from: func(p *plan.Plan) { vi(p).VIPs = append(vi(p).VIPs, aVIP("172.29.88.223")) },
+		to: func(p *plan.Plan) {
+			vi(p).VIPs = append(vi(p).VIPs, aVIP("172.29.88.223"))
+			vi(p).VIPs[1].Unadvertised = true
+		}},
+	{name: "virtual MAC", to: func(p *plan.Plan) { vi(p).VirtualMAC = true }},
+	{name: "accept mode off", to: func(p *plan.Plan) { vi(p).Accept = false }},
+	{name: "unicast", to: func(p *plan.Plan) { vi(p).Transport = plan.Unicast }},
+	{name: "another unicast peer", from: unicast, to: func(p *plan.Plan) { unicast(p); vi(p).Members[1].Address = netip.MustParseAddr("172.29.88.229") }},
+	{name: "a unicast peer without an address", from: unicast, to: func(p *plan.Plan) { unicast(p); vi(p).Members[1].Address = netip.Addr{} }},
+	{name: "a multicast group", to: func(p *plan.Plan) { vi(p).MulticastGroup = netip.MustParseAddr("224.0.0.99") }},
+	{name: "hmac key added", from: hmac, to: func(p *plan.Plan) {
+		hmac(p)
+		vi(p).Auth.Keys = append(vi(p).Auth.Keys, plan.AuthKey{ID: 2, Key: plan.Secret{Credential: "two"}})
+	}},
+	{name: "hmac key that signs replaced", from: hmac, to: func(p *plan.Plan) { hmac(p); vi(p).Auth.Keys[0].Key = plan.Secret{Credential: "two"} }},
+	{name: "hmac one mode on", from: hmac, to: func(p *plan.Plan) { hmac(p); vi(p).Auth.Mode = plan.HMACEnforce }},
+	{name: "a route", to: func(p *plan.Plan) {
+		vi(p).Routes = []plan.Route{{To: netip.MustParsePrefix("10.0.0.0/8"), Via: netip.MustParseAddr("172.29.88.1")}}
+	}},
+	{name: "a guard", to: func(p *plan.Plan) { vi(p).Guard = &plan.Guard{MinLivePeers: 1} }},
+	{name: "a sync group", to: func(p *plan.Plan) {
+		vi(p).Track = nil
+		p.Desired.Groups = []plan.Group{{Address: "sync_group.g", Name: "g", Instances: []plan.Addr{"instance.VI_1"}}}
+	}},
+	{name: "instance moved to another router_id", to: func(p *plan.Plan) {
+		vi(p).Address, vi(p).Name, vi(p).VRID = "instance.web", "web", 52
+		p.Moved = []plan.Move{{From: "instance.VI_1", To: "instance.web"}}
+	}},
+	{name: "instance moved under a module", to: func(p *plan.Plan) {
+		vi(p).Address = "module.web.instance.VI_1"
+		p.Moved = []plan.Move{{From: "instance", To: "module.web.instance"}}
+	}},
+
 	{name: "instance renamed", to: func(p *plan.Plan) { vi(p).Address, vi(p).Name = "instance.web", "web" }},
 	{name: "instance renamed, priority up", to: func(p *plan.Plan) { vi(p).Address, vi(p).Name = "instance.web", "web"; vi(p).Priority = 150 }},
 	{name: "script renamed", to: func(p *plan.Plan) {
@@ -116,6 +152,16 @@ var edits = []struct {
 	{name: "an instance more", to: func(p *plan.Plan) { second(p, "instance.VI_9") }},
 	{name: "the instance goes", to: func(p *plan.Plan) { p.Desired.Instances = nil }},
 	{name: "everything goes", to: func(p *plan.Plan) { p.Desired = plan.Desired{} }},
+}
+
+func unicast(p *plan.Plan) { vi(p).Transport = plan.Unicast }
+
+func hmac(p *plan.Plan) {
+	three(p)
+	vi(p).Auth = &plan.Auth{
+		Type: plan.AuthHMAC, Keys: []plan.AuthKey{{ID: 1, Key: plan.Secret{Credential: "one"}}}, ActiveKey: 1,
+		Mode: plan.HMACPermissive, AntiReplay: plan.ReplayTime,
+	}
 }
 
 func TestImpactOfEveryEdit(t *testing.T) {

@@ -35,9 +35,72 @@ func drawPlan(t *rapid.T) *plan.Plan {
 		for _, x := range subset(t, "notify", notifies...) {
 			in.Notify = append(in.Notify, plan.Addr(x))
 		}
+		drawMore(t, &in)
 		p.Desired.Instances = append(p.Desired.Instances, in)
 	}
+	if len(p.Desired.Instances) > 0 && rapid.Bool().Draw(t, "group") {
+		p.Desired.Groups = append(p.Desired.Groups, drawGroup(t, p))
+	}
 	return p
+}
+
+// drawMore sets what not every release can run.
+func drawMore(t *rapid.T, in *plan.Instance) {
+	maybe := func(label string) bool { return rapid.IntRange(0, 3).Draw(t, label) == 0 }
+	if maybe("unicast") && len(in.Members) > 1 {
+		in.Transport, in.TTL, in.MinTTL = plan.Unicast, 64, 60
+		for i := range in.Members {
+			in.Members[i].Address = netip.AddrFrom4([4]byte{192, 0, 2, byte(100 + i)})
+		}
+	}
+	if maybe("hmac") {
+		in.Auth = &plan.Auth{
+			Type: plan.AuthHMAC, ActiveKey: uint8(rapid.IntRange(1, 2).Draw(t, "active key")),
+			Keys:       []plan.AuthKey{{ID: 1, Key: plan.Secret{File: "/a"}}, {ID: 2, Key: plan.Secret{File: rapid.SampledFrom([]string{"/b", "/c"}).Draw(t, "key")}}},
+			AntiReplay: plan.ReplayTime,
+			Mode:       rapid.SampledFrom([]string{plan.HMACReceiveOnly, plan.HMACPermissive, plan.HMACEnforce}).Draw(t, "mode"),
+		}
+	}
+	in.VirtualMAC, in.Accept = maybe("vmac"), !maybe("accept")
+	in.PreventRelease = maybe("prevent")
+	in.Lease = rapid.SampledFrom([]string{plan.LeaseHandover, plan.LeaseStrict, plan.LeaseKeep}).Draw(t, "lease")
+	in.VIPs[0].InstallPrefix = rapid.SampledFrom([]int{0, 24}).Draw(t, "prefix")
+	in.VIPs[0].Scope = rapid.SampledFrom([]string{"", "link"}).Draw(t, "scope")
+	if len(in.VIPs) > 1 {
+		in.VIPs[1].Unadvertised = maybe("unadvertised")
+	}
+	for n := range rapid.IntRange(0, 2).Draw(t, "routes") {
+		r := plan.Route{To: netip.PrefixFrom(netip.AddrFrom4([4]byte{10, byte(n), 0, 0}), 16), Via: netip.MustParseAddr("192.0.2.254")}
+		if maybe("multipath") {
+			r.Via, r.NextHops = netip.Addr{}, []plan.NextHop{{Via: netip.MustParseAddr("192.0.2.253")}, {Interface: "eth1", Weight: 2}}
+		}
+		in.Routes = append(in.Routes, r)
+	}
+	if maybe("rule") {
+		suppress := rapid.IntRange(-1, 1).Draw(t, "suppress")
+		in.Rules = []plan.Rule{{Priority: 100, Table: 7, SuppressPrefix: &suppress}}
+	}
+	if maybe("guard") {
+		in.Guard = &plan.Guard{NotWhileFlappingMs: 1000}
+	}
+}
+
+// drawGroup is of the first instance, whose tracks lose their weights.
+func drawGroup(t *rapid.T, p *plan.Plan) plan.Group {
+	g := plan.Group{Address: plan.Addr(rapid.SampledFrom([]string{"sync_group.g", "sync_group.h"}).Draw(t, "group name")), Name: "g", Src: drawSrc(t)}
+	for i := range p.Desired.Instances[:rapid.IntRange(1, len(p.Desired.Instances)).Draw(t, "of the group")] {
+		in := &p.Desired.Instances[i]
+		for k := range in.Track {
+			in.Track[k].Weight = 0
+		}
+		g.Instances = append(g.Instances, in.Address)
+	}
+	for _, c := range p.Desired.Checks {
+		if rapid.Bool().Draw(t, "group tracks") {
+			g.Track = append(g.Track, plan.Track{Check: c.Address})
+		}
+	}
+	return g
 }
 
 func subset(t *rapid.T, label string, of ...string) []string {
@@ -185,7 +248,7 @@ func TestOnAnEmptyNodeEverythingIsAdded(t *testing.T) {
 		p := drawPlan(t)
 		changes, s := Plans(nil, p, Present{})
 		d := &p.Desired
-		if want := len(d.Instances) + len(d.Checks) + len(d.Notifies); len(changes) != want || s.Add != want {
+		if want := len(d.Instances) + len(d.Groups) + len(d.Checks) + len(d.Notifies); len(changes) != want || s.Add != want {
 			t.Fatalf("%d changes, %d added, want %d", len(changes), s.Add, want)
 		}
 		vips := 0
@@ -251,6 +314,11 @@ func TestARenameIsSeenByNobody(t *testing.T) {
 			in := &to.Desired.Instances[i]
 			in.Address, in.Name = "instance.new_"+plan.Addr(in.Name), "new_"+in.Name
 			renamed++
+		}
+		for i := range to.Desired.Groups {
+			for k, a := range to.Desired.Groups[i].Instances {
+				to.Desired.Groups[i].Instances[k] = "instance.new_" + plan.Addr(a.Name())
+			}
 		}
 		now := drawPresent(t)
 		changes, s := Plans(p, to, now)

@@ -281,7 +281,11 @@ func (d decoder) nested(b *Block, blocks hcl.Blocks, bs *schema.Block, s scope) 
 		first[id] = at
 		inside := d
 		inside.via = d.trace(hb, products)
-		if n := inside.inner(hb, nested, s); n != nil {
+		made := s
+		if len(inside.via) > len(d.via) {
+			made.from = &inside.via[0]
+		}
+		if n := inside.inner(hb, nested, made); n != nil {
 			b.Blocks = append(b.Blocks, n)
 		}
 	}

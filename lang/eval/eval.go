@@ -114,6 +114,8 @@ type scope struct {
 	each *each
 	self *Object     // the node; nil: not known here
 	arg  *schema.Arg // what the expression is for, for hints
+	// from is the element or for_each of the dynamic block that made the block.
+	from *diag.Range
 }
 
 type each struct{ key, value cty.Value }
@@ -125,6 +127,9 @@ func (e *Evaluator) errorf(code string, s scope, at hcl.Range, summary, detail s
 	d := diag.Diagnostic{Severity: diag.Error, Code: code, Summary: summary, Detail: strings.TrimSpace(fmt.Sprintf(detail, args...)), Range: module.At(at), Address: s.addr}
 	if s.self != nil {
 		d.Node = s.self.NodeName()
+	}
+	if s.from != nil {
+		d.Related = []diag.Related{{Range: *s.from, Message: "the block is made from this"}}
 	}
 	e.add(d)
 }

@@ -27,6 +27,8 @@ type Document struct {
 	Summary     diff.Summary     `json:"summary"`
 	Budget      []diff.Budget    `json:"budget,omitempty"`
 	Diagnostics diag.Diagnostics `json:"diagnostics,omitempty"`
+	// Accepted are the warnings that the files say are known.
+	Accepted diag.Diagnostics `json:"accepted,omitempty"`
 }
 
 // NoBase is the digest of a daemon that has no plan yet, and what If-Match says to it.

@@ -18,6 +18,7 @@ type Input struct {
 	Running       *Running // nil: no daemon was reached, the plan is against an empty node
 	Inputs        Inputs
 	Diagnostics   diag.Diagnostics
+	Accepted      diag.Diagnostics
 	Now           time.Time
 	Lifetime      time.Duration // 0: never expires
 }
@@ -35,7 +36,7 @@ func New(in Input) *Document {
 		FormatVersion: plan.FormatVersion, HafileVersion: in.HafileVersion,
 		Digest: desired.Digest(), Created: in.Now.UTC().Truncate(time.Second),
 		Base: running.base(), Inputs: in.Inputs, Plan: *desired,
-		Budget: diff.Budgets(desired), Diagnostics: in.Diagnostics,
+		Budget: diff.Budgets(desired), Diagnostics: in.Diagnostics, Accepted: in.Accepted,
 	}
 	if in.Lifetime > 0 {
 		d.Expires = d.Created.Add(in.Lifetime)
