@@ -28,20 +28,42 @@ type transaction struct {
 
 	before  *running
 	secrets store.Secrets
+	pinned  store.Secrets  // of a plan that is returned to: its secrets are those of then
+	former  []store.Former // identities that the instances will have beside their own
 	changes []diff.Change
 	summary diff.Summary
 	note    string
+	present diff.Present // when the plan was judged
+
+	surprise string // what happened to an address was worse than predicted
 }
 
 // Apply is POST /v1/plan. Until the first step is emitted nothing has changed; from
 // there on it ends in a result, whoever still listens.
 func (d *daemon) Apply(ctx context.Context, req control.Apply, emit func(control.Event)) *control.Problem {
-	if !d.applying.TryLock() {
-		return &control.Problem{Exit: 1, Code: control.CodeBusy, Summary: "another plan is being applied", Detail: "Try again when it is done."}
+	done, p := d.enter()
+	if p != nil {
+		return p
 	}
-	defer d.applying.Unlock()
+	defer done()
+	return d.apply(ctx, &transaction{req: req}, emit)
+}
+
+// enter takes the right to change what runs, until done. Nobody waits for it.
+func (d *daemon) enter() (done func(), p *control.Problem) {
+	if !d.applying.TryLock() {
+		return nil, &control.Problem{Exit: 1, Code: control.CodeBusy, Summary: "another plan is being applied", Detail: "Try again when it is done."}
+	}
 	if d.stopping.Load() {
-		return &control.Problem{Exit: 6, Code: control.CodeStopping, Summary: "the daemon is stopping", Detail: "Start it again, then apply."}
+		d.applying.Unlock()
+		return nil, &control.Problem{Exit: 6, Code: control.CodeStopping, Summary: "the daemon is stopping", Detail: "Start it again, then apply."}
+	}
+	return d.applying.Unlock, nil
+}
+
+func (d *daemon) apply(ctx context.Context, t *transaction, emit func(control.Event)) *control.Problem {
+	if p := d.unconfirmed(); p != nil {
+		return p
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -52,10 +74,8 @@ func (d *daemon) Apply(ctx context.Context, req control.Apply, emit func(control
 		case <-ctx.Done():
 		}
 	}()
-	t := &transaction{d: d, req: req, before: d.running.Load(), emit: func(ev control.Event) {
-		ev.Time = time.Now()
-		emit(ev)
-	}}
+	t.d, t.before = d, d.running.Load()
+	t.emit = stamped(emit)
 	if done, p := t.judge(); done || p != nil {
 		return p
 	}
@@ -63,13 +83,20 @@ func (d *daemon) Apply(ctx context.Context, req control.Apply, emit func(control
 		d.tidy()
 		return p
 	}
-	if req.DryRun {
+	if t.req.DryRun {
 		d.tidy()
 		t.result(0, t.before.status.Serial, "nothing was changed: a dry run ends here")
 		return nil
 	}
 	t.carryOut()
 	return nil
+}
+
+func stamped(emit func(control.Event)) func(control.Event) {
+	return func(ev control.Event) {
+		ev.Time = time.Now()
+		emit(ev)
+	}
 }
 
 // judge asks whether the plan is sound, fits what runs, and is allowed. done: there is
@@ -88,13 +115,16 @@ func (t *transaction) judge() (done bool, p *control.Problem) {
 	}
 	snap := t.d.engine.Snapshot()
 	now := t.d.asRunning(t.before, &snap)
+	t.present = now.Present
 	v := planfile.Check(doc, now, time.Now())
 	t.changes, t.summary, t.note = v.Changes, v.Summary, v.Note
 	applied := v.Problem != nil && v.Problem.Code == planfile.CodeAlreadyApplied
 	if v.Problem != nil && !applied {
 		return false, problem(v.Problem)
 	}
-	t.secrets, p = resolveSecrets(&doc.Plan, t.d.opt.Credentials)
+	if t.secrets = t.pinned; t.secrets == nil {
+		t.secrets, p = resolveSecrets(&doc.Plan, t.d.opt.Credentials)
+	}
 	switch {
 	case applied && (p != nil || !changedSecrets(&doc.Plan, t.before.secrets, t.secrets)):
 		t.result(0, t.before.status.Serial, v.Problem.Error())
@@ -107,7 +137,8 @@ func (t *transaction) judge() (done bool, p *control.Problem) {
 	if p := planfile.Gate(t.changes, t.req.MaxImpact, t.req.Allow); p != nil {
 		return false, problem(p)
 	}
-	return false, nil
+	t.former = formersOf(t.before, &doc.Plan, t.secrets)
+	return false, crowded(t.before, &doc.Plan, t.former)
 }
 
 // recount compares the plans with their passwords resolved: a secret whose content has
@@ -173,6 +204,7 @@ func (t *transaction) carryOut() {
 	d, begin := t.d, time.Now()
 	rec := &store.Record{
 		Digest: t.req.Plan.Digest, By: t.req.By, When: begin.UTC(), Secrets: t.secrets, Plan: t.req.Plan.Plan.Clone(),
+		Former: shared(&t.req.Plan.Plan, t.former),
 	}
 	rec.Plan.Normalize()
 	if err := d.store.Stage(rec); err != nil {
@@ -186,9 +218,12 @@ func (t *transaction) carryOut() {
 	if t.req.Adopt {
 		d.kernel.Adopt(addressesOf(next.plan))
 	}
-	d.commit(next, nil)
-	err := d.confirm(old.Wanted)
-	if err == nil {
+	err := t.commit(next, &old)
+	switch {
+	case err != nil:
+	case t.req.ConfirmMs > 0:
+		d.await(t.before, next, time.Duration(t.req.ConfirmMs)*time.Millisecond)
+	default:
 		err = d.store.Promote()
 	}
 	if err != nil {
@@ -202,6 +237,21 @@ func (t *transaction) carryOut() {
 	}
 	t.settle(&old, next)
 	d.tidy()
+}
+
+// commit makes next run and waits for the kernel. A router that is alone first takes its
+// new identity beside the old one, which keeps it what it is, and then drops that.
+func (t *transaction) commit(next *running, old *node.Snapshot) error {
+	if len(next.former) < len(t.former) {
+		both := *next
+		both.former = t.former
+		t.d.commit(&both, nil)
+		if err := t.d.confirm(old.Wanted); err != nil {
+			return err
+		}
+	}
+	t.d.commit(next, nil)
+	return t.d.confirm(old.Wanted)
 }
 
 // rollBack commits the plan before again, which the kernel had before, and says so.
@@ -231,8 +281,23 @@ func (t *transaction) step(phase, what string, begin time.Time, problem string) 
 
 func (t *transaction) result(exit, serial int, message string) {
 	t.emit(control.Event{Type: "result", Result: &control.Result{
-		Exit: exit, Message: message, Serial: serial, Digest: t.d.running.Load().status.Digest, Summary: t.summary,
+		Exit: exit, Message: message + t.addendum(), Serial: serial, Digest: t.d.running.Load().status.Digest, Summary: t.summary,
 	}})
+}
+
+// addendum is what is left for people to do, and what they were promised and did not get.
+func (t *transaction) addendum() string {
+	said := ""
+	if w := t.d.pending.Load(); w != nil {
+		said += fmt.Sprintf("; it is kept if hafile confirm arrives by %s, else plan %d runs again", w.until.Format(time.TimeOnly), w.before.status.Serial)
+	}
+	if run := t.d.running.Load(); len(run.former) > 0 {
+		said += "; old and new identity on the wire are one election until hafile apply -retire"
+	}
+	if t.surprise != "" {
+		said += "; not as predicted: " + t.surprise
+	}
+	return said
 }
 
 // commit makes a plan the running one in one turn of the loop. The checks' states go
@@ -289,6 +354,7 @@ func refusal(snap *node.Snapshot, missing kernel.State) error {
 func (t *transaction) settle(old *node.Snapshot, next *running) {
 	serial := next.status.Serial
 	if t.req.WaitMs == 0 {
+		t.observe(old)
 		t.result(0, serial, fmt.Sprintf("plan %d is running; nobody waited for it to settle", serial))
 		return
 	}
@@ -302,6 +368,7 @@ func (t *transaction) settle(old *node.Snapshot, next *running) {
 		snap := t.d.engine.Snapshot()
 		open, said := watch.look(&snap)
 		if open == "" {
+			t.observe(old)
 			t.step("settle", said, begin, "")
 			t.result(0, serial, fmt.Sprintf("plan %d is running", serial))
 			return
@@ -312,6 +379,7 @@ func (t *transaction) settle(old *node.Snapshot, next *running) {
 			t.result(7, serial, fmt.Sprintf("plan %d is stored; the daemon was stopped before it settled", serial))
 			return
 		case <-deadline.C:
+			t.observe(old)
 			t.step("settle", said, begin, open)
 			t.result(7, serial, fmt.Sprintf("plan %d is running, but has not settled within %s: %s", serial, time.Duration(t.req.WaitMs)*time.Millisecond, open))
 			return
@@ -384,7 +452,7 @@ func (s *settling) look(snap *node.Snapshot) (open, said string) {
 }
 
 func (s *settling) instance(in *node.Instance, now vrrp.Instant) string {
-	was, known := s.before[in.Key]
+	was, known := s.was(in)
 	switch {
 	case in.Role == vrrp.Active && in.SentAt <= s.since:
 		return in.Name + " is active and has not sent an advert yet"
@@ -398,6 +466,17 @@ func (s *settling) instance(in *node.Instance, now vrrp.Instant) string {
 		return ""
 	}
 	return fmt.Sprintf("%s is %s (%s)", in.Name, in.Role, in.Why)
+}
+
+// was is the role before the plan; an instance that is between two identities had it as
+// one of them.
+func (s *settling) was(in *node.Instance) (vrrp.Role, bool) {
+	for _, k := range append([]plan.WireKey{in.Key}, in.Former...) {
+		if role, known := s.before[k]; known {
+			return role, true
+		}
+	}
+	return 0, false
 }
 
 // rival is somebody who speaks for the group beside an active, or before a backup. The
@@ -414,7 +493,7 @@ func (s *settling) rival(in *node.Instance, now vrrp.Instant) string {
 // present says which address of an active the kernel has not.
 func (s *settling) present(in *node.Instance) string {
 	for _, a := range in.Addresses {
-		if !a.Present {
+		if !a.Present && !a.Spare {
 			return fmt.Sprintf("%s is active and %s is not installed", in.Name, a.Address)
 		}
 	}

@@ -84,6 +84,9 @@ type daemon struct {
 	hosts      node.Resolved // of the last commit
 	running    atomic.Pointer[running]
 	previous   atomic.Pointer[running] // until its routers are gone
+	// pending is the plan that runs until somebody confirms it; applying guards its end.
+	pending     atomic.Pointer[pending]
+	predictions predictions
 
 	reported  bell                         // the kernel has said something
 	left      atomic.Pointer[kernel.State] // what it has of ours, as it said last
@@ -198,7 +201,7 @@ func (d *daemon) boot(left *store.Owned) error {
 	for _, waits := range d.describe(run.plan) {
 		d.log.Warn(waits)
 	}
-	d.bring(run.plan)
+	d.bring(run)
 	d.commit(run, d.inherit(left))
 	d.want.begin()
 	if run.configured() {
@@ -239,7 +242,7 @@ func (d *daemon) begin() (served <-chan error) {
 
 // runningOf is a stored record as the plan that runs.
 func runningOf(rec *store.Record, from string) *running {
-	return &running{plan: rec.Plan, secrets: rec.Secrets, status: control.PlanStatus{
+	return &running{plan: rec.Plan, secrets: rec.Secrets, former: rec.Former, status: control.PlanStatus{
 		Serial: rec.Serial, Digest: rec.Digest, Since: rec.When, By: rec.By, From: from,
 	}}
 }

@@ -108,7 +108,7 @@ func sourceOf(in *plan.Instance, l kernel.Link) netip.Addr {
 
 // resolve adds to a plan what only this host knows. left is nil except at the start.
 func (d *daemon) resolve(r *running, left *adoption) node.Resolved {
-	out := node.Resolved{Plan: r.plan, Hosts: map[plan.Addr]node.Host{}}
+	out := node.Resolved{Plan: r.plan, Hosts: map[plan.Addr]node.Host{}, Former: d.formerNodes(r)}
 	for i := range r.plan.Desired.Instances {
 		in := &r.plan.Desired.Instances[i]
 		l, _ := d.links.get(in.Interface)

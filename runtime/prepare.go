@@ -47,6 +47,7 @@ func (d *daemon) prepare(ctx context.Context, t *transaction) (string, *control.
 	after := &t.req.Plan.Plan
 	asks := []func() *control.Problem{
 		func() *control.Problem { return d.prepareLinks(after, t.before.plan) },
+		func() *control.Problem { return d.prepareSweeps(t) },
 		func() *control.Problem { return d.preparePrograms(ctx, after, t.changes) },
 		func() *control.Problem { return d.prepareSockets(after) },
 		func() *control.Problem { return d.prepareAddresses(ctx, after, t.before.plan, t.req.Adopt) },
@@ -89,6 +90,22 @@ func (d *daemon) prepareLinks(after, before *plan.Plan) *control.Problem {
 		l, _ := d.links.get(in.Interface)
 		if p := noSource(in, l); p != nil {
 			return p
+		}
+	}
+	return nil
+}
+
+// prepareSweeps refuses an instance that would go on under an interface that cannot be
+// used: its addresses would be lost with it.
+func (d *daemon) prepareSweeps(t *transaction) *control.Problem {
+	for _, f := range t.former {
+		in := t.req.Plan.Desired.Instance(f.Of)
+		l, _ := d.links.get(in.Interface)
+		if wrong := wrongWith(l); wrong != "" && in.Interface != f.Key.Interface {
+			return &control.Problem{
+				Exit: 4, Code: codeInterface, Summary: fmt.Sprintf("%s would move from %s to %s, and %s", in.Address, f.Key.Interface, in.Interface, wrong),
+				Detail: "Bring the interface up, and apply again.",
+			}
 		}
 	}
 	return nil
@@ -200,7 +217,16 @@ type question struct {
 	spec vrrp.Spec
 	// dialect: it is new here, or speaks otherwise than before.
 	dialect bool
-	vips    []netip.Addr // new on this machine
+	// sweeps: it runs here already, and takes this identity beside the one that it has.
+	sweeps bool
+	vips   []netip.Addr // new on this machine
+}
+
+// alone is the router without the identities that it had before.
+func (q *question) alone() vrrp.Spec {
+	spec := q.spec
+	spec.Former = nil
+	return spec
 }
 
 // prepareSegment listens on each interface for those that use the same VRID, and asks
@@ -232,7 +258,7 @@ func (d *daemon) prepareSegment(ctx context.Context, t *transaction) *control.Pr
 
 func (d *daemon) questions(t *transaction) []*question {
 	after := &t.req.Plan.Plan
-	now := d.resolve(&running{plan: after, secrets: t.secrets}, nil)
+	now := d.resolve(&running{plan: after, secrets: t.secrets, former: t.former}, nil)
 	was := d.resolve(t.before, nil)
 	old := byKey(t.before.plan)
 	before := addressesOf(t.before.plan)
@@ -243,8 +269,12 @@ func (d *daemon) questions(t *transaction) []*question {
 		if o := old[in.Wire()]; o != nil {
 			q.dialect = speaksOtherwise(was.Spec(o), q.spec)
 		}
+		had := func(plan.VIP) bool { return false }
+		if q.sweeps = len(now.Former[in.Address]) > 0; q.sweeps {
+			had = hadBy(predecessor(t.before.plan, after, in))
+		}
 		for _, v := range in.VIPs {
-			if !before.Has(kernel.Address{Interface: in.DeviceOf(v), Prefix: v.Address}) && in.DeviceOf(v) == in.Interface {
+			if !had(v) && !before.Has(kernel.Address{Interface: in.DeviceOf(v), Prefix: v.Address}) && in.DeviceOf(v) == in.Interface {
 				q.vips = append(q.vips, v.Address.Addr())
 			}
 		}
@@ -253,6 +283,13 @@ func (d *daemon) questions(t *transaction) []*question {
 		}
 	}
 	return out
+}
+
+// hadBy: an address that goes with its instance to another interface is not new.
+func hadBy(was *plan.Instance) func(plan.VIP) bool {
+	return func(v plan.VIP) bool {
+		return slices.ContainsFunc(was.VIPs, func(w plan.VIP) bool { return w.Address == v.Address })
+	}
 }
 
 // speaksOtherwise reports whether neighbours of the one would drop adverts of the other.
@@ -370,6 +407,11 @@ func (s *segment) hear(h *heardAdvert) {
 		}
 		wrong := vrrp.Describe(q.spec, &h.Advert, h.from)
 		switch {
+		case q.sweeps && h.Priority > 0 && vrrp.Describe(q.alone(), &h.Advert, h.from) == "" && inUse(q.in, h.Addresses) != "":
+			s.problem = &control.Problem{
+				Exit: 4, Code: codeDialect, Summary: fmt.Sprintf("another group uses VRID %d on %s (%s)", q.in.VRID, q.in.Interface, q.in.Address),
+				Detail: fmt.Sprintf("%s announces %s with it; the instance would join its election and lose its addresses. Choose another router_id.", h.from, inUse(q.in, h.Addresses)),
+			}
 		case wrong == "":
 			s.spoke[q.in.Address] = true
 			if h.Priority > 0 {

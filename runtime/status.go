@@ -13,6 +13,7 @@ import (
 	"hafile/lang/planfile"
 	"hafile/runtime/control"
 	"hafile/runtime/node"
+	"hafile/runtime/store"
 	"hafile/runtime/vrrp"
 	"hafile/runtime/vrrp/wire"
 )
@@ -22,6 +23,7 @@ import (
 type running struct {
 	plan    *plan.Plan // never nil; empty where nothing is configured
 	secrets map[string]string
+	former  []store.Former     // identities that instances keep beside their own
 	status  control.PlanStatus // Serial 0: nothing is configured
 }
 
@@ -44,9 +46,18 @@ func (d *daemon) Status() *control.Status {
 	if run.configured() {
 		s.Plan = &run.status
 	}
+	s.Predictions = d.predictions.get()
+	if w := d.pending.Load(); w != nil {
+		s.ConfirmBy = &w.until
+	}
 	view := view{run: run.plan, now: snap.Now, wall: d.engine.WallTime, checks: states(s.Checks)}
 	for i := range snap.Instances {
-		s.Instances = append(s.Instances, view.instance(&snap.Instances[i]))
+		in := view.instance(&snap.Instances[i])
+		for _, k := range run.formersOf(in.Address) {
+			in.Former = append(in.Former, control.Wire{Interface: k.Key.Interface, Family: k.Key.Family, VRID: k.Key.VRID, Version: k.Key.Version})
+		}
+		in.Unswept = unswept(run, &snap.Instances[i])
+		s.Instances = append(s.Instances, in)
 	}
 	return s
 }

@@ -132,8 +132,8 @@ func (d *daemon) refresher() {
 		}
 		d.committing.Lock()
 		run := d.running.Load()
-		d.bring(run.plan)
-		if now := d.resolve(run, nil); !maps.Equal(stripped(now), stripped(d.hosts)) {
+		d.bring(run)
+		if now := d.resolve(run, nil); !maps.Equal(stripped(now), stripped(d.hosts)) || !reflect.DeepEqual(now.Former, d.hosts.Former) {
 			d.hosts = now
 			_ = d.engine.Commit(context.Background(), now)
 		}
@@ -153,8 +153,8 @@ func stripped(r node.Resolved) map[plan.Addr]node.Host {
 
 // bring opens what the plan needs on the interfaces that are there, then tells the loop
 // what is wrong with each, which may be nothing.
-func (d *daemon) bring(p *plan.Plan) {
-	for name, ids := range idsOf(p) {
+func (d *daemon) bring(r *running) {
+	for name, ids := range r.ids() {
 		if l, there := d.links.get(name); there {
 			if _, err := d.sockets.ensure(l, ids); err != nil {
 				d.log.Error("no adverts on this interface", "interface", name, "error", err)
@@ -293,11 +293,12 @@ func (d *daemon) keepHouse() {
 func (d *daemon) tidy() {
 	d.committing.Lock()
 	defer d.committing.Unlock()
-	needed := idsOf(d.running.Load().plan)
+	needed := d.running.Load().ids()
 	snap := d.engine.Snapshot()
 	for i := range snap.Instances {
-		k := snap.Instances[i].Key
-		needed[k.Interface] = append(needed[k.Interface], k.VRID)
+		for _, k := range append(snap.Instances[i].Former, snap.Instances[i].Key) {
+			needed[k.Interface] = append(needed[k.Interface], k.VRID)
+		}
 	}
 	d.sockets.trim(needed)
 }

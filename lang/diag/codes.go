@@ -217,6 +217,11 @@ var entries = []Entry{
 	{"HA3025", "The plan could not be committed", false, "The kernel refused a part of it, or it could not be stored; the plan before runs again, whole.", "a full disk", "Remove the cause that the message names and apply again."},
 	{"HA3026", "The daemon is stopping", false, "It has said goodbye and takes no plan any more.", "hafile apply during systemctl stop", "Start it, then plan and apply again."},
 
+	{"HA3027", "A plan waits for its confirmation", false, "The plan that runs was applied with -confirm, and nobody has said yet whether it stays.", "hafile apply within the two minutes of -confirm 120s",
+		"Keep it with hafile confirm, or return with hafile rollback; then go on."},
+	{"HA3028", "Nothing to confirm", false, "No plan waits for a confirmation: it was confirmed, or its time was over and the plan before runs again.", "hafile confirm, twice", "Look at hafile history."},
+	{"HA3029", "No such plan in the history", false, "The plan to return to is not kept, or there was none before.", "hafile rollback 3 when the last 20 begin with 7", "Choose one of hafile history, or apply the configuration of then."},
+
 	{"HA3101", "There is no such interface", false, "The plan names an interface that the node does not have.", `interface = "eth9"`, "Correct the name, or create the interface first."},
 	{"HA3102", "Somebody else answers for the address", false, "A machine that is not a member answers for an address that the plan would add.", "an address that is in use", "Choose a free address, or take it from the other machine first."},
 	{"HA3103", "A neighbour speaks another dialect", false, "Somebody sends adverts with the VRID in another version, with another password or another interval.", "advert_int = 1s here and 2s there",
@@ -224,6 +229,10 @@ var entries = []Entry{
 	{"HA3104", "The program is missing or unsafe", false, "A program of the plan does not exist, cannot be run, or could be changed by others than root.", "a script that anybody can write",
 		"Install it; give it and its directories to root, writable by nobody else."},
 	{"HA3105", "The secret is missing", false, "The plan refers to a credential or file that the node does not have, or cannot read.", `credential("vrrp-VI_1")`, "Put the value into the credentials directory, mode 0600."},
+	{"HA3106", "An identity on the wire is still in use", false, "An instance still answers under an identity that it had before an edit, and another one would take it; or it has too many of them.",
+		"router_id 51 -> 52 on one instance, then 51 on another", "When all members have the new identity, run hafile apply -retire on each, then apply again."},
+	{"HA3107", "A member may not have the new identity", false, "Retiring the old identity would make this node deaf to a member that has nothing else.",
+		"hafile apply -retire on the active before its backup has the edit", "Apply the edit there; then name the member: hafile apply -retire -allow=retire:lb2."},
 
 	{"HA4001", "A block of keepalived.conf is not closed", false, "The file ends inside of a block.", "vrrp_instance VI_1 {", "Add the missing }."},
 	{"HA4002", "A brace closes nothing", false, "There is one } more than {.", "}}", "Take it out, or find the { that is missing above."},

@@ -25,6 +25,17 @@ type Status struct {
 	Notifies      []Notify    `json:"notifies"`
 	Engine        Engine      `json:"engine"`
 	Sockets       []Socket    `json:"sockets,omitempty"`
+	// ConfirmBy is when the plan before runs again, unless somebody confirms this one.
+	ConfirmBy   *time.Time  `json:"confirm_deadline,omitempty"`
+	Predictions Predictions `json:"predictions"`
+}
+
+// Predictions count, since the start of the daemon, what was foretold of addresses.
+type Predictions struct {
+	Applied      uint64 `json:"applied"`      // plans
+	VIPs         uint64 `json:"vips"`         // that were looked at after them
+	Mispredicted uint64 `json:"mispredicted"` // among those: something worse happened than the plan said
+	Last         string `json:"last,omitempty"`
 }
 
 // PlanStatus is the running plan.
@@ -38,10 +49,14 @@ type PlanStatus struct {
 
 // Instance is one virtual router as it is now.
 type Instance struct {
-	Address    plan.Addr `json:"address"`
-	Name       string    `json:"name"`
-	Src        string    `json:"src,omitempty"` // nginx-pair.ha.hcl:54
-	Wire       Wire      `json:"wire"`
+	Address plan.Addr `json:"address"`
+	Name    string    `json:"name"`
+	Src     string    `json:"src,omitempty"` // nginx-pair.ha.hcl:54
+	Wire    Wire      `json:"wire"`
+	// Former are identities that it has beside Wire until apply -retire, and Unswept the
+	// members of which nothing shows that they have the new one.
+	Former     []Wire    `json:"former,omitempty"`
+	Unswept    []string  `json:"unswept,omitempty"`
 	Role       string    `json:"role"` // waiting, backup, active, leaving, fault, drained
 	Since      time.Time `json:"since"`
 	Why        string    `json:"why"`
@@ -150,9 +165,36 @@ type ApplyRequest struct {
 	Plan      *planfile.Document `json:"plan"`
 	MaxImpact diff.Class         `json:"max_impact,omitempty"`
 	Allow     []string           `json:"allow,omitempty"`
-	WaitMs    int64              `json:"wait_ms,omitempty"` // how long to settle; 0: do not wait
-	Adopt     bool               `json:"adopt,omitempty"`   // take over addresses that are installed and not ours
+	WaitMs    int64              `json:"wait_ms,omitempty"`    // how long to settle; 0: do not wait
+	ConfirmMs int64              `json:"confirm_ms,omitempty"` // keep it only if a confirmation arrives within; 0: keep it
+	Adopt     bool               `json:"adopt,omitempty"`      // take over addresses that are installed and not ours
 	By        string             `json:"by,omitempty"`
+}
+
+// RollbackRequest is the body of POST /v1/rollback.
+type RollbackRequest struct {
+	Serial    int        `json:"serial,omitempty"` // of the history; 0: the plan before
+	MaxImpact diff.Class `json:"max_impact,omitempty"`
+	Allow     []string   `json:"allow,omitempty"`
+	WaitMs    int64      `json:"wait_ms,omitempty"`
+	DryRun    bool       `json:"dry_run,omitempty"`
+	By        string     `json:"by,omitempty"`
+}
+
+// RetireRequest is the body of POST /v1/retire. Allow has retire:NODE for each member that
+// has the new identity by somebody's word.
+type RetireRequest struct {
+	Allow []string `json:"allow,omitempty"`
+	By    string   `json:"by,omitempty"`
+}
+
+// History is the answer of GET /v1/history: the plans that can be returned to, the newest
+// first.
+type History struct {
+	Lineage   string       `json:"lineage"`
+	Running   int          `json:"running"` // serial; 0: nothing
+	ConfirmBy *time.Time   `json:"confirm_deadline,omitempty"`
+	Plans     []PlanStatus `json:"plans"`
 }
 
 // Event is one JSON line of GET /v1/events and of the answer to POST /v1/plan.

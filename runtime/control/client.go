@@ -99,8 +99,64 @@ func (c *Client) Apply(ctx context.Context, req ApplyRequest, base string, dryRu
 	}
 	r.Header.Set("Content-Type", "application/json")
 	r.Header.Set("If-Match", `"`+base+`"`)
+	return c.result(r, each)
+}
+
+// Retire leaves out the identities that instances had before an edit. The rest is as
+// with Apply.
+func (c *Client) Retire(ctx context.Context, req RetireRequest, each func(Event)) (*Result, error) {
+	return c.post(ctx, "/v1/retire", req, each)
+}
+
+// Rollback returns to a plan of the history. The rest is as with Apply.
+func (c *Client) Rollback(ctx context.Context, req RollbackRequest, each func(Event)) (*Result, error) {
+	return c.post(ctx, "/v1/rollback", req, each)
+}
+
+func (c *Client) post(ctx context.Context, path string, req any, each func(Event)) (*Result, error) {
+	body, err := json.Marshal(req)
+	if err != nil {
+		return nil, err
+	}
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://hafile"+path, bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	r.Header.Set("Content-Type", "application/json")
+	return c.result(r, each)
+}
+
+// Confirm keeps the plan that waits for it.
+func (c *Client) Confirm(ctx context.Context) (*Result, error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://hafile/v1/confirm", nil)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := c.do(r)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	var result Result
+	if err := json.NewDecoder(resp.Body).Decode(&result); err != nil {
+		return nil, &Unreachable{c.socket, err}
+	}
+	return &result, nil
+}
+
+// History of plans, the newest first.
+func (c *Client) History(ctx context.Context) (*History, error) {
+	var h History
+	if err := c.get(ctx, "/v1/history", &h); err != nil {
+		return nil, err
+	}
+	return &h, nil
+}
+
+// result gives each line to each; the last one is the result.
+func (c *Client) result(r *http.Request, each func(Event)) (*Result, error) {
 	var result *Result
-	err = c.lines(r, func(ev Event) error {
+	err := c.lines(r, func(ev Event) error {
 		if ev.Type == "result" {
 			result = ev.Result
 		}

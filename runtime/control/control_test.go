@@ -45,7 +45,8 @@ func sampleStatus() *Status {
 		Plan: &PlanStatus{Serial: 42, Digest: "sha256:4be1", Since: when, By: "anna", From: "apply"},
 		Instances: []Instance{{
 			Address: "instance.VI_1", Name: "VI_1", Src: "nginx-pair.ha.hcl:54",
-			Wire: Wire{Interface: "eth0", Family: plan.IPv4, VRID: 51, Version: 2, Source: netip.MustParseAddr("172.29.88.224")},
+			Wire:   Wire{Interface: "eth0", Family: plan.IPv4, VRID: 51, Version: 2, Source: netip.MustParseAddr("172.29.88.224")},
+			Former: []Wire{{Interface: "eth0", Family: plan.IPv4, VRID: 50, Version: 2}}, Unswept: []string{"lb2"},
 			Role: "active", Since: when, Why: "priority 101 is above the 100 of 172.29.88.225",
 			Priority: Priority{Configured: 101, Effective: 96, Parts: []PriorityPart{{"script.chk_nginx", -5}}}, AdvertMs: 2000,
 			VIPs:       []VIP{{netip.MustParsePrefix("172.29.88.222/32"), "eth0", true}},
@@ -57,9 +58,10 @@ func sampleStatus() *Status {
 			Address: "script.chk_nginx", State: "down", Since: when, Streak: 3, LastExit: ptr(1),
 			LastOutput: "nginx is not running", LastRunMs: 12, LastEnd: when,
 		}},
-		Notifies: []Notify{{Address: "notify.ops_mail", Sent: 1, Failed: 1, LastError: "connection refused"}},
-		Engine:   Engine{Scheduling: "SCHED_RR 10", LatenessMaxMs: 0.2, Wakeups: 7},
-		Sockets:  []Socket{{Interface: "eth0", Family: plan.IPv4, Received: 9, Dropped: map[string]uint64{"bad_ttl": 1}}},
+		Notifies:  []Notify{{Address: "notify.ops_mail", Sent: 1, Failed: 1, LastError: "connection refused"}},
+		Engine:    Engine{Scheduling: "SCHED_RR 10", LatenessMaxMs: 0.2, Wakeups: 7},
+		ConfirmBy: ptr(when.Add(2 * time.Minute)), Predictions: Predictions{Applied: 3, VIPs: 3, Mispredicted: 1, Last: "172.29.88.222 moves, predicted none"},
+		Sockets: []Socket{{Interface: "eth0", Family: plan.IPv4, Received: 9, Dropped: map[string]uint64{"bad_ttl": 1}}},
 	}
 }
 
@@ -72,6 +74,7 @@ func TestGoldenDocuments(t *testing.T) {
 	for name, v := range map[string]any{
 		"status":  sampleStatus(),
 		"running": redacted(sampleRunning()),
+		"history": sampleHistory(),
 		"problem": &Problem{Exit: 5, Code: "HA3005", Summary: "the plan is stale", Detail: "Run hafile plan again."},
 		"request": &ApplyRequest{Plan: &planfile.Document{FormatVersion: plan.FormatVersion, Digest: "sha256:4be1", Created: when,
 			Base: planfile.Base{Lineage: "b7c0", Serial: 41, Digest: "sha256:9a02"}, Plan: *redacted(sampleRunning()).Plan,
@@ -121,6 +124,62 @@ func (b *backend) Apply(ctx context.Context, a Apply, emit func(Event)) *Problem
 	b.applied = append(b.applied, a)
 	b.mu.Unlock()
 	return b.answer(ctx, a, emit)
+}
+
+func (b *backend) Retire(_ context.Context, r RetireRequest, emit func(Event)) *Problem {
+	if len(r.Allow) == 0 {
+		return &Problem{Exit: 4, Code: "HA3107", Summary: "lb2 is not known to have the new identity", Detail: "Say so."}
+	}
+	emit(Event{Type: "result", Result: &Result{Message: "retired, allowed " + r.Allow[0] + " by " + r.By}})
+	return nil
+}
+
+func (b *backend) Rollback(_ context.Context, r RollbackRequest, emit func(Event)) *Problem {
+	emit(Event{Type: "step", Step: &Step{Phase: "commit", OK: true}})
+	return &Problem{Exit: 7, Code: CodeRolledBack, Summary: fmt.Sprintf("plan %d does not fit", r.Serial), Detail: "Look."}
+}
+
+func (b *backend) Confirm(context.Context) (*Result, *Problem) {
+	return &Result{Serial: 42, Message: "plan 42 is kept"}, nil
+}
+
+func (b *backend) History() (*History, *Problem) { return sampleHistory(), nil }
+
+func sampleHistory() *History {
+	return &History{Lineage: "b7c0", Running: 42, ConfirmBy: ptr(when.Add(2 * time.Minute)), Plans: []PlanStatus{
+		{Serial: 42, Digest: "sha256:4be1", Since: when, By: "anna"}, {Serial: 41, Digest: "sha256:9a02", Since: when},
+	}}
+}
+
+// What else a person may ask for goes the same way: a refusal as an error, lines with a
+// result at the end.
+func TestRetireRollbackConfirmAndHistory(t *testing.T) {
+	r := serve(t)
+	none := func(Event) {}
+	var p *Problem
+	if _, err := r.client.Retire(t.Context(), RetireRequest{}, none); !errors.As(err, &p) || p.Exit != 4 || p.Code != "HA3107" {
+		t.Errorf("retire refused: %v", err)
+	}
+	got, err := r.client.Retire(t.Context(), RetireRequest{Allow: []string{"retire:lb2"}, By: "anna"}, none)
+	if err != nil || got.Exit != 0 || got.Message != "retired, allowed retire:lb2 by anna" {
+		t.Errorf("retire: %+v, %v", got, err)
+	}
+	steps := 0
+	got, err = r.client.Rollback(t.Context(), RollbackRequest{Serial: 41}, func(ev Event) {
+		if ev.Type == "step" {
+			steps++
+		}
+	})
+	if err != nil || got.Exit != 7 || !strings.Contains(got.Message, "plan 41 does not fit") || steps != 1 {
+		t.Errorf("rollback: %+v, %v, %d steps", got, err, steps)
+	}
+	if got, err = r.client.Confirm(t.Context()); err != nil || got.Serial != 42 {
+		t.Errorf("confirm: %+v, %v", got, err)
+	}
+	h, err := r.client.History(t.Context())
+	if err != nil || h.Running != 42 || len(h.Plans) != 2 || h.Plans[1].Serial != 41 || h.ConfirmBy == nil {
+		t.Errorf("history: %+v, %v", h, err)
+	}
 }
 
 type rig struct {

@@ -32,6 +32,12 @@ type Backend interface {
 	// the first event the last one is a result. The context ends when the client goes
 	// away, which stops nothing that has been committed.
 	Apply(ctx context.Context, a Apply, emit func(Event)) *Problem
+	// Retire and Rollback answer as Apply does.
+	Retire(ctx context.Context, r RetireRequest, emit func(Event)) *Problem
+	Rollback(ctx context.Context, r RollbackRequest, emit func(Event)) *Problem
+	// Confirm keeps the plan that waits for it.
+	Confirm(ctx context.Context) (*Result, *Problem)
+	History() (*History, *Problem)
 }
 
 // Apply is a request for Backend.Apply.
@@ -94,6 +100,10 @@ func (s *Server) routes() http.Handler {
 	mux.HandleFunc("GET /v1/status", s.getStatus)
 	mux.HandleFunc("GET /v1/plan", s.getPlan)
 	mux.HandleFunc("POST /v1/plan", s.postPlan)
+	mux.HandleFunc("POST /v1/confirm", s.postConfirm)
+	mux.HandleFunc("POST /v1/rollback", posts(s.backend.Rollback))
+	mux.HandleFunc("POST /v1/retire", posts(s.backend.Retire))
+	mux.HandleFunc("GET /v1/history", s.getHistory)
 	mux.HandleFunc("GET /v1/events", s.getEvents)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		writeProblem(w, http.StatusNotFound, &Problem{
@@ -137,12 +147,20 @@ func isWriter(r *http.Request) bool {
 	return w
 }
 
+// permitted answers those who may not.
+func permitted(w http.ResponseWriter, r *http.Request) bool {
+	if isWriter(r) {
+		return true
+	}
+	writeProblem(w, http.StatusForbidden, &Problem{
+		Exit: 1, Code: CodeNotPermitted, Summary: "not permitted",
+		Detail: "Only root may change what the daemon runs; the socket's group may look. Run the command as root.",
+	})
+	return false
+}
+
 func (s *Server) postPlan(w http.ResponseWriter, r *http.Request) {
-	if !isWriter(r) {
-		writeProblem(w, http.StatusForbidden, &Problem{
-			Exit: 1, Code: CodeNotPermitted, Summary: "not permitted",
-			Detail: "Only root may change what the daemon runs; the socket's group may look. Run the command as root.",
-		})
+	if !permitted(w, r) {
 		return
 	}
 	a, status, p := readApply(w, r)
@@ -150,8 +168,56 @@ func (s *Server) postPlan(w http.ResponseWriter, r *http.Request) {
 		writeProblem(w, status, p)
 		return
 	}
+	inLines(w, func(emit func(Event)) *Problem { return s.backend.Apply(r.Context(), a, emit) })
+}
+
+func (s *Server) postConfirm(w http.ResponseWriter, r *http.Request) {
+	if !permitted(w, r) {
+		return
+	}
+	result, p := s.backend.Confirm(r.Context())
+	if p != nil {
+		writeProblem(w, statusOf(p), p)
+		return
+	}
+	writeJSON(w, http.StatusOK, result)
+}
+
+func (s *Server) getHistory(w http.ResponseWriter, _ *http.Request) {
+	h, p := s.backend.History()
+	if p != nil {
+		writeProblem(w, statusOf(p), p)
+		return
+	}
+	writeJSON(w, http.StatusOK, h)
+}
+
+// smallMax is the largest of the other requests.
+const smallMax = 64 << 10
+
+// posts reads a request of one kind and answers in lines.
+func posts[R any](do func(context.Context, R, func(Event)) *Problem) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if !permitted(w, r) {
+			return
+		}
+		rc := http.NewResponseController(w)
+		_ = rc.SetReadDeadline(time.Now().Add(bodyWait))
+		var req R
+		err := json.NewDecoder(http.MaxBytesReader(w, r.Body, smallMax)).Decode(&req)
+		_ = rc.SetReadDeadline(time.Time{})
+		if err != nil && !errors.Is(err, io.EOF) { // nothing is a request without options
+			writeProblem(w, http.StatusBadRequest, badRequest("The body cannot be read: "+err.Error()+". Use this release's hafile."))
+			return
+		}
+		inLines(w, func(emit func(Event)) *Problem { return do(r.Context(), req, emit) })
+	}
+}
+
+// inLines answers with what is emitted, or with the refusal if nothing was.
+func inLines(w http.ResponseWriter, do func(emit func(Event)) *Problem) {
 	lines := &lineWriter{w: w, rc: http.NewResponseController(w)}
-	p = s.backend.Apply(r.Context(), a, lines.emit)
+	p := do(lines.emit)
 	switch {
 	case p == nil:
 	case lines.begun:
@@ -212,6 +278,8 @@ func decodeApply(body io.Reader) (Apply, error) {
 		return a, errors.New("it has no plan")
 	case a.WaitMs < 0 || a.WaitMs > int64(time.Hour/time.Millisecond):
 		return a, fmt.Errorf("wait_ms must be 0..3600000, got %d", a.WaitMs)
+	case a.ConfirmMs < 0 || a.ConfirmMs > int64(24*time.Hour/time.Millisecond):
+		return a, fmt.Errorf("confirm_ms must be 0..86400000, got %d", a.ConfirmMs)
 	case a.MaxImpact != "" && a.MaxImpact.Rank() < 0:
 		return a, fmt.Errorf("%q is no class of impact", a.MaxImpact)
 	}

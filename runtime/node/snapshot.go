@@ -4,6 +4,7 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
+	"time"
 
 	"hafile/lang/plan"
 	"hafile/runtime/kernel"
@@ -38,6 +39,8 @@ type Instance struct {
 	Configured, Effective uint8
 	Parts                 []plan.PriorityPart
 	Failing               string // the check without weight that is down
+
+	Silence time.Duration // after which a backup takes over
 
 	Claimed   bool
 	Addresses []Address
@@ -82,6 +85,7 @@ func (n *Node) instance(r *router) Instance {
 		Role: role, Since: r.since, Why: r.why, Leaving: r.leaving,
 		Configured: r.instance.Priority, Effective: r.core.Effective(),
 		Parts: slices.Clone(r.parts), Failing: r.failing,
+		Silence: r.core.Silence(),
 		Claimed: r.claimed, Addresses: make([]Address, len(r.addresses)), Stale: r.core.Stale(),
 		Peers: slices.Clone(r.peers), Counters: *r.core.Counters(), SentAt: r.sentAt,
 	}

@@ -43,6 +43,9 @@ type Record struct {
 	// Secrets are pinned: a restart uses what was resolved at apply, so that a file
 	// changed meanwhile does not split a pair at the next reboot.
 	Secrets Secrets `json:"secrets,omitempty"`
+	// Former are identities on the wire that the plan's instances still have beside
+	// their own.
+	Former []Former `json:"former,omitempty"`
 }
 
 // Entry is one line of the history.

@@ -1,0 +1,112 @@
+package runtime
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"hafile/lang/plan"
+	"hafile/runtime/control"
+	"hafile/runtime/node"
+	"hafile/runtime/store"
+)
+
+// Retire is the second sweep of an edit of the wire: the identities of before are left
+// out. It says goodbye to nobody. It is refused while a member is not known to have the
+// new one, for it would be deaf to this node, and take the addresses too; -allow names
+// those of which a person knows.
+func (d *daemon) Retire(_ context.Context, req control.RetireRequest, emit func(control.Event)) *control.Problem {
+	done, p := d.enter()
+	if p != nil {
+		return p
+	}
+	defer done()
+	if p := d.unconfirmed(); p != nil {
+		return p
+	}
+	run, begin := d.running.Load(), time.Now()
+	emit = stamped(emit)
+	result := func(exit int, message string) {
+		emit(control.Event{Type: "result", Result: &control.Result{Exit: exit, Serial: run.status.Serial, Digest: run.status.Digest, Message: message}})
+	}
+	if len(run.former) == 0 {
+		result(0, "there is nothing to retire")
+		return nil
+	}
+	snap := d.engine.Snapshot()
+	if p := notSwept(run, &snap, req.Allow); p != nil {
+		return p
+	}
+	var words []string
+	for _, f := range run.former {
+		words = append(words, fmt.Sprintf("%s: %s", f.Of, f.Key))
+	}
+	rec := *d.store.Current()
+	rec.Former = nil
+	if err := d.store.Amend(rec); err != nil {
+		result(7, "nothing was changed: "+err.Error())
+		return nil
+	}
+	next := *run
+	next.former = nil
+	d.commit(&next, nil)
+	d.tidy()
+	d.log.Info("identities retired", "what", strings.Join(words, ", "), "by", req.By)
+	emit(control.Event{Type: "step", Step: &control.Step{
+		Phase: "retire", What: strings.Join(words, ", "), OK: true, TookMs: float64(time.Since(begin).Microseconds()) / 1000,
+	}})
+	result(0, "retired")
+	return nil
+}
+
+// notSwept names the members of which nothing shows that they have the new identity.
+func notSwept(run *running, snap *node.Snapshot, allow []string) *control.Problem {
+	var missing, words []string
+	for i := range snap.Instances {
+		in := &snap.Instances[i]
+		for _, m := range unswept(run, in) {
+			word := "retire:" + m
+			if !slices.Contains(allow, word) && !slices.Contains(missing, m) {
+				missing, words = append(missing, m), append(words, "-allow="+word)
+			}
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	return &control.Problem{
+		Exit: 4, Code: codeNotSwept, Summary: fmt.Sprintf("%s not known to have the new identity", are(missing)),
+		Detail: fmt.Sprintf("A member that has only the old one would be deaf to this node and become active too. Only an active is heard; where hafile status shows the new identity on the others, apply -retire %s.",
+			strings.Join(words, " ")),
+	}
+}
+
+func are(names []string) string {
+	if len(names) == 1 {
+		return names[0] + " is"
+	}
+	return strings.Join(names, ", ") + " are"
+}
+
+// unswept are the other members that have not been heard as the current identity of an
+// instance that has former ones.
+func unswept(run *running, in *node.Instance) []string {
+	desired := run.plan.Desired.Instance(in.Address)
+	if desired == nil || !slices.ContainsFunc(run.former, func(f store.Former) bool { return f.Of == in.Address }) {
+		return nil
+	}
+	var out []string
+	for _, m := range othersOf(run.plan, desired) {
+		if !shows(in, m) {
+			out = append(out, m.Node)
+		}
+	}
+	return out
+}
+
+// shows reports whether a member was heard as what the instance is now.
+func shows(in *node.Instance, m plan.Member) bool {
+	return slices.ContainsFunc(in.Peers, func(p node.Peer) bool { return p.Address == m.Address && p.Current != 0 })
+}
