@@ -53,13 +53,35 @@ func (d *daemon) expire(w *pending) {
 	d.event("note", fmt.Sprintf("plan %d was not confirmed in time; plan %d runs again", w.next.status.Serial, w.before.status.Serial))
 }
 
-// revert makes the plan before run again.
+// revert makes the plan before run again, and waits for the kernel, which has had all of
+// it before.
 func (d *daemon) revert(w *pending) {
 	w.timer.Stop()
 	d.pending.Store(nil)
 	d.store.Drop()
 	d.commit(w.before, nil)
+	if !d.released(confirmWait) {
+		d.log.Error("the plan before runs again, and the kernel has not removed all addresses of the other yet")
+	}
 	d.tidy()
+}
+
+// released waits until the kernel has nothing of ours that is not wanted.
+func (d *daemon) released(within time.Duration) bool {
+	deadline := time.NewTimer(within)
+	defer deadline.Stop()
+	for {
+		reported := d.reported.wait()
+		snap := d.engine.Snapshot()
+		if len(snap.Have.Without(snap.Wanted)) == 0 {
+			return true
+		}
+		select {
+		case <-reported:
+		case <-deadline.C:
+			return false
+		}
+	}
 }
 
 // Confirm keeps the plan that waits for it.
