@@ -65,6 +65,9 @@ type Impact struct {
 	Safer string `json:"safer,omitempty"`
 	// Pairwise: the members must make this change together.
 	Pairwise bool `json:"pairwise,omitempty"`
+	// Retire: the edit takes two sweeps. Members may have it in any order; when all do,
+	// hafile apply -retire drops the old identity on each.
+	Retire bool `json:"retire,omitempty"`
 }
 
 // Field is one value that differs. Path is in the words of the language; Before and

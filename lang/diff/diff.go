@@ -329,13 +329,13 @@ func (d *differ) field(l leaf) Field {
 // worse joins two impacts into one: the higher class speaks, and what any part needs
 // the members to do together, the whole needs.
 func worse(a, b Impact) Impact {
-	pairwise := a.Pairwise || b.Pairwise
+	pairwise, retire := a.Pairwise || b.Pairwise, a.Retire || b.Retire
 	if b.Class.Rank() > a.Class.Rank() || a.Reason == "" {
 		a = b
 	} else if a.Class == b.Class && a.Reason == b.Reason {
 		a.VIPs = union(a.VIPs, b.VIPs)
 	}
-	a.Pairwise = pairwise
+	a.Pairwise, a.Retire = pairwise, retire
 	return a
 }
 

@@ -163,6 +163,14 @@ func orElse(s, other string) string {
 
 // wireIdentity: whoever listens sees one virtual router vanish and another one appear.
 func wireIdentity(e *edit, _ leaf) Impact {
+	if e.sweeps() {
+		return e.swept(ReasonWireIdentity)
+	}
+	if o := e.exchange(); o != nil {
+		if i, fits := e.exchanged(o); fits {
+			return i
+		}
+	}
 	i := Impact{Class: Outage, Reason: ReasonWireIdentity, VIPs: e.vips()}
 	alone := millis(downInterval(e.after, e.after.Priority))
 	switch {
@@ -188,11 +196,17 @@ func advertInterval(e *edit, _ leaf) Impact {
 			Text: "backups learn the interval; a longer one is announced before it is kept",
 		})
 	}
+	if e.sweeps() {
+		return e.swept(ReasonInterval)
+	}
 	return e.dialect(ReasonInterval, "VRRPv2 drops adverts with another interval")
 }
 
 // authentication: adverts with another password are dropped (RFC 2338, 5.3.6).
 func authentication(e *edit, _ leaf) Impact {
+	if e.sweeps() {
+		return e.swept(ReasonAuth)
+	}
 	return e.dialect(ReasonAuth, "adverts with other authentication are dropped")
 }
 

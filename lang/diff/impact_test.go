@@ -75,6 +75,18 @@ var edits = []struct {
 	{name: "no auth", to: func(p *plan.Plan) { vi(p).Auth = nil }},
 	{name: "version 3", to: three},
 	{name: "router_id", to: func(p *plan.Plan) { vi(p).VRID = 52 }},
+	{name: "router_id beside keepalived", from: beside("keepalived-2.2"), to: func(p *plan.Plan) { beside("keepalived-2.2")(p); vi(p).VRID = 52 }},
+	{name: "advert_int of version 2 beside keepalived", from: beside("keepalived-2.2"), to: func(p *plan.Plan) { beside("keepalived-2.2")(p); vi(p).AdvertMs = 1000 }},
+	{name: "a credential beside FRR", from: beside("frr"), to: func(p *plan.Plan) { beside("frr")(p); vi(p).Auth.Password = plan.Secret{Credential: "other"} }},
+	{name: "version 3 and another interface", to: func(p *plan.Plan) { vi(p).Version, vi(p).Auth, vi(p).Interface = 3, nil, "eth1" }},
+	{name: "router_ids change places", from: func(p *plan.Plan) { second(p, "instance.VI_9") }, to: func(p *plan.Plan) {
+		second(p, "instance.VI_9")
+		p.Desired.Instances[0].VRID, p.Desired.Instances[1].VRID = p.Desired.Instances[1].VRID, p.Desired.Instances[0].VRID
+	}},
+	{name: "router_id of another that moves on", from: func(p *plan.Plan) { second(p, "instance.VI_9") }, to: func(p *plan.Plan) {
+		second(p, "instance.VI_9")
+		vi(p).VRID, p.Desired.Instances[1].VRID = p.Desired.Instances[1].VRID, 61
+	}},
 	{name: "router_id, nobody else",
 		from: func(p *plan.Plan) { vi(p).Members = nil }, to: func(p *plan.Plan) { vi(p).Members = nil; vi(p).VRID = 52 }},
 	{name: "interface", to: func(p *plan.Plan) { vi(p).Interface = "eth1" }},
@@ -262,6 +274,10 @@ func aVIP(a string) plan.VIP {
 }
 
 // second adds an instance beside VI_1.
+func beside(speaks string) func(*plan.Plan) {
+	return func(p *plan.Plan) { vi(p).Members[1].Speaks = speaks }
+}
+
 func second(p *plan.Plan, a plan.Addr) {
 	in := *vi(p)
 	in.Address, in.Name, in.VRID, in.VIPs = a, a.Name(), 60, []plan.VIP{aVIP("172.29.88.230")}

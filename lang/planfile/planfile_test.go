@@ -253,6 +253,7 @@ func TestGate(t *testing.T) {
 	replaced.Desired.Instances[0].VIPs[0].Address = netip.MustParsePrefix("172.29.88.223/32")
 	both := replaced.Clone()
 	both.Desired.Instances[0].VRID = 52
+	both.Desired.Instances[0].Members[1].Speaks = "keepalived-2.2"
 	tests := []struct {
 		name  string
 		plan  *plan.Plan

@@ -131,8 +131,9 @@ func scenes() map[string]struct {
 		Related: []diag.Related{{Range: diag.Range{Filename: "nginx-pair.ha.hcl", Start: diag.Pos{Line: 68}}, Message: "priority = 150"}},
 		Detail:  "150 - 5 = 145 is still above lb2's 100, so a dead nginx would keep the VIP. Use weight = -51 or lower, or drop the weight so that failure means fault.",
 	})
-	before := edited("lb1", func(p *plan.Plan) { added(p); two(p, "web_old", 1) })
+	before := edited("lb1", func(p *plan.Plan) { added(p); two(p, "web_old", 1); vi(p).Members[1].Speaks = "keepalived-2.2" })
 	risky := document(edited("lb1", func(p *plan.Plan) {
+		vi(p).Members[1].Speaks = "keepalived-2.2"
 		setPriority(p, 90)
 		vi(p).AdvertMs = 1000
 		two(p, "web", 1)
