@@ -21,7 +21,8 @@ import (
 type applyOptions struct {
 	planOptions
 	auto, noWait, dryRun, adopt bool
-	wait                        time.Duration
+	wait, confirm               time.Duration
+	retire                      bool
 	allow                       []string
 	digest                      string
 }
@@ -36,6 +37,12 @@ func (c *cli) applyCommand() *cobra.Command {
 			"plan is shown and you are asked; elsewhere the plan file, or -auto-approve, is the word for it.",
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if o.retire {
+				if len(args) > 0 || o.confirm > 0 || o.dryRun {
+					return errors.New("-retire takes no plan, and neither -confirm nor -dry-run: it changes what runs by one word less")
+				}
+				return c.retire(cmd.Context(), &o)
+			}
 			return c.apply(cmd.Context(), target(args), &o)
 		},
 	}
@@ -46,7 +53,9 @@ func (c *cli) applyCommand() *cobra.Command {
 	cmd.Flags().BoolVar(&o.dryRun, "dry-run", false, "do everything up to the first change")
 	cmd.Flags().BoolVar(&o.adopt, "adopt", false, "take over addresses that somebody else has installed")
 	cmd.Flags().DurationVar(&o.wait, "wait", 60*time.Second, "how long to wait until the roles have settled")
-	cmd.Flags().StringArrayVar(&o.allow, "allow", nil, "let one refused thing through: release:ADDRESS")
+	cmd.Flags().DurationVar(&o.confirm, "confirm", 0, "return to the plan before unless hafile confirm arrives within `TIME`")
+	cmd.Flags().BoolVar(&o.retire, "retire", false, "drop old identities on the wire, once every member has the new ones")
+	cmd.Flags().StringArrayVar(&o.allow, "allow", nil, "let one refused thing through: release:ADDRESS, retire:NODE")
 	cmd.Flags().StringVar(&o.digest, "check-digest", "", "refuse unless the plan's digest begins with `DIGEST`")
 	return cmd
 }
@@ -143,6 +152,7 @@ func (o *applyOptions) request(doc *planfile.Document, seen bool) control.ApplyR
 	if !o.noWait {
 		r.WaitMs = o.wait.Milliseconds()
 	}
+	r.ConfirmMs = o.confirm.Milliseconds()
 	return r
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"os"
@@ -21,6 +22,11 @@ type group struct {
 	interval time.Duration
 	a, b     member
 	plain    bool // no script
+
+	vrid       int    // 51 unless it is set
+	iface      string // eth0
+	credential string // of version 2: vrrp
+	second     bool   // the machines have eth1 on the segment too
 }
 
 type member struct {
@@ -31,6 +37,8 @@ type member struct {
 var (
 	groupVIP  = netip.MustParseAddr("10.77.0.100")
 	groupAddr = map[string]netip.Addr{"a": netip.MustParseAddr("10.77.0.1"), "b": netip.MustParseAddr("10.77.0.2")}
+	// secondAddr is on eth1, where there is one.
+	secondAddr = map[string]netip.Addr{"a": netip.MustParseAddr("10.77.0.11"), "b": netip.MustParseAddr("10.77.0.12")}
 )
 
 func (g group) member(name string) member {
@@ -57,14 +65,19 @@ const scriptWeight = -60
 func (g group) hcl() string {
 	var b strings.Builder
 	for _, name := range []string{"a", "b"} {
-		fmt.Fprintf(&b, "node %q {\n  address = %q\n}\n\n", name, groupAddr[name])
+		address := groupAddr[name]
+		if g.iface == "eth1" {
+			address = secondAddr[name]
+		}
+		fmt.Fprintf(&b, "node %q {\n  address = %q\n}\n\n", name, address)
 	}
 	if !g.plain {
 		fmt.Fprintf(&b, "script \"web\" {\n  command = [\"/etc/ha/check.sh\"]\n  interval = \"200ms\"\n  timeout = \"1s\"\n  fall = 2\n  rise = 2\n  weight = %d\n}\n\n", scriptWeight)
 	}
-	fmt.Fprintf(&b, "instance \"web\" {\n  interface = \"eth0\"\n  router_id = 51\n  version = %d\n  advert_int = %q\n", g.version, g.interval)
+	fmt.Fprintf(&b, "instance \"web\" {\n  interface = %q\n  router_id = %d\n  version = %d\n  advert_int = %q\n",
+		cmp.Or(g.iface, "eth0"), cmp.Or(g.vrid, 51), g.version, g.interval)
 	if g.version == 2 {
-		b.WriteString("  auth {\n    type = \"pass\"\n    password = credential(\"vrrp\")\n  }\n")
+		fmt.Fprintf(&b, "  auth {\n    type = \"pass\"\n    password = credential(%q)\n  }\n", cmp.Or(g.credential, "vrrp"))
 	}
 	for _, name := range []string{"a", "b"} {
 		fmt.Fprintf(&b, "  member %q {\n    priority = %d\n  }\n", name, g.member(name).priority)
@@ -121,6 +134,7 @@ func (g group) files(t testing.TB) string {
 	write("group.ha.hcl", g.hcl(), 0o644)
 	write("etc/ha/check.sh", "#!/bin/bash\nexec 3<>/dev/tcp/127.0.0.1/80\n", 0o755)
 	write("etc/hafile/credentials/vrrp", "s3cr3t", 0o600)
+	write("etc/hafile/credentials/vrrp2", "an0ther", 0o600)
 	return dir
 }
 
@@ -153,6 +167,9 @@ func (g group) boot(t testing.TB) *lab.Lab {
 	}
 	for _, name := range []string{"a", "b"} {
 		n := lab.Node{Name: name, Interfaces: []string{"eth0"}, Addresses: []netip.Prefix{netip.PrefixFrom(groupAddr[name], 24)}, Etc: filepath.Join(dir, "etc")}
+		if g.second {
+			n.Interfaces = append(n.Interfaces, "eth1")
+		}
 		if g.member(name).keepalived {
 			n.Keepalived = g.keepalivedConf(name)
 		}

@@ -91,7 +91,7 @@ func (c *cli) root() *cobra.Command {
 	flags.StringVar(&c.color, "color", "auto", "colours: auto, always or never")
 	flags.BoolVar(&c.plain, "no-color", false, "the same as -color=never")
 	root.AddCommand(
-		c.validateCommand(), c.fmtCommand(), c.planCommand(), c.showCommand(), c.applyCommand(),
+		c.validateCommand(), c.fmtCommand(), c.planCommand(), c.showCommand(), c.applyCommand(), c.confirmCommand(), c.rollbackCommand(), c.historyCommand(),
 		c.statusCommand(), c.convertCommand(), c.explainCommand(), c.runCommand(), c.labCommand(),
 	)
 	root.AddCommand(labHidden()...)

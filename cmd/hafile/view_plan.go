@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -53,9 +54,17 @@ func (v *view) nothingToDo(doc *planfile.Document, asJSON bool) {
 // applying draws the steps of an apply as they end.
 func (v *view) applying(doc *planfile.Document, asJSON bool) func(control.Event) {
 	if asJSON {
-		return func(ev control.Event) { _ = v.documentLine(ev) }
+		return v.events(true)
 	}
 	v.line("Applying plan %s to %s (%s, worst impact: %s)", planfile.Short(doc.Digest), doc.Node, plural(len(doc.Changes), "change"), doc.Summary.Worst)
+	return v.events(false)
+}
+
+// events draws what a daemon answers, line by line.
+func (v *view) events(asJSON bool) func(control.Event) {
+	if asJSON {
+		return func(ev control.Event) { _ = v.documentLine(ev) }
+	}
 	return func(ev control.Event) {
 		switch {
 		case ev.Step != nil:
@@ -65,6 +74,29 @@ func (v *view) applying(doc *planfile.Document, asJSON bool) func(control.Event)
 		case ev.Message != "":
 			v.line("  %s", ev.Message)
 		}
+	}
+}
+
+// history lists plans, the newest first; the one that runs is marked.
+func (v *view) history(h *control.History) {
+	if len(h.Plans) == 0 {
+		v.line("No plan has been applied yet.")
+		return
+	}
+	rows := [][]string{{"", "plan", "digest", "applied", "by"}}
+	for i := range h.Plans {
+		p := &h.Plans[i]
+		mark := ""
+		if p.Serial == h.Running {
+			mark = "*"
+		}
+		rows = append(rows, []string{mark, strconv.Itoa(p.Serial), planfile.Short(p.Digest), p.Since.Local().Format(time.DateTime), p.By})
+	}
+	for _, line := range columns(rows) {
+		v.line("%s", line)
+	}
+	if h.ConfirmBy != nil {
+		v.line("Plan %d waits for hafile confirm until %s.", h.Running, h.ConfirmBy.Local().Format(time.TimeOnly))
 	}
 }
 

@@ -50,6 +50,9 @@ func (v *view) instance(in *control.Instance) {
 			in.Wire.Interface, in.Wire.Source, time.Duration(in.AdvertMs)*time.Millisecond)},
 		{"  priority", priority(in.Priority)},
 	}
+	for _, w := range in.Former {
+		rows = append(rows, []string{"  and still", fmt.Sprintf("%s VRRPv%d VRID %d on %s, until apply -retire%s", w.Family, w.Version, w.VRID, w.Interface, unswept(in))})
+	}
 	for _, vip := range in.VIPs {
 		where := "not here"
 		if vip.Present {
@@ -67,6 +70,14 @@ func (v *view) instance(in *control.Instance) {
 	for _, l := range columns(rows) {
 		v.line("%s", l)
 	}
+}
+
+// unswept names those who must not be forgotten when an old identity is retired.
+func unswept(in *control.Instance) string {
+	if len(in.Unswept) == 0 {
+		return ""
+	}
+	return "; not known to have the new one: " + strings.Join(in.Unswept, ", ")
 }
 
 func roleColor(role string) string {

@@ -171,9 +171,19 @@ func (l *Lab) watchAddresses(m *machine) error {
 		return err
 	}
 	l.watchers.Go(func() {
+		on := map[netip.Addr]map[int]bool{} // an address may be on two interfaces for a while
 		for u := range updates {
 			vip, ok := netip.AddrFromSlice(u.LinkAddress.IP)
 			if vip = vip.Unmap(); ok && slices.Contains(l.VIPs, vip) {
+				if on[vip] == nil {
+					on[vip] = map[int]bool{}
+				}
+				if delete(on[vip], u.LinkIndex); u.NewAddr {
+					on[vip][u.LinkIndex] = true
+				}
+				if !u.NewAddr && len(on[vip]) > 0 {
+					continue
+				}
 				l.rec.held(m.Name, vip, u.NewAddr, time.Now())
 				l.tell(ToneChange, m.Name, "%s %s  (held by %s)", verb(u.NewAddr), vip, nobody(l.rec.owners(vip)))
 			}
