@@ -137,8 +137,8 @@ func (t *transaction) judge() (done bool, p *control.Problem) {
 	if p := planfile.Gate(t.changes, t.req.MaxImpact, t.req.Allow); p != nil {
 		return false, problem(p)
 	}
-	t.former = formersOf(t.before, &doc.Plan, t.secrets)
-	return false, crowded(t.before, &doc.Plan, t.former)
+	t.former, p = t.d.formersOf(t.before, &doc.Plan, t.secrets)
+	return false, p
 }
 
 // recount compares the plans with their passwords resolved: a secret whose content has

@@ -16,6 +16,7 @@ import (
 	"hafile/runtime/control"
 	"hafile/runtime/health"
 	"hafile/runtime/kernel"
+	"hafile/runtime/node"
 	"hafile/runtime/notify"
 	"hafile/runtime/program"
 	"hafile/runtime/rawsock"
@@ -271,7 +272,7 @@ func (d *daemon) questions(t *transaction) []*question {
 		}
 		had := func(plan.VIP) bool { return false }
 		if q.sweeps = len(now.Former[in.Address]) > 0; q.sweeps {
-			had = hadBy(predecessor(t.before.plan, after, in))
+			had = hadBy(node.Predecessor(t.before.plan, after, in))
 		}
 		for _, v := range in.VIPs {
 			if !had(v) && !before.Has(kernel.Address{Interface: in.DeviceOf(v), Prefix: v.Address}) && in.DeviceOf(v) == in.Interface {

@@ -1,8 +1,10 @@
 package runtime
 
 import (
+	"bytes"
 	"cmp"
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 	"strings"
@@ -24,66 +26,28 @@ const (
 	codeNotSwept = "HA3107"
 )
 
-// identity is how the wire sees an instance: what must be equal on all members.
-func identity(in *plan.Instance, secrets store.Secrets) store.Former {
-	f := store.Former{Of: in.Address, Key: in.Wire(), SourceAddress: in.SourceAddress, AdvertMs: in.AdvertMs, Checksum: in.Checksum}
-	if in.Auth != nil {
-		f.AuthType, f.Password = in.Auth.Type, store.Password(password(in.Auth.Password, secrets))
-	}
-	return f
-}
-
-// sameOnWire: adverts of the one are those of the other. Version 3 learns the interval.
-func sameOnWire(a, b *store.Former) bool {
-	return a.Key == b.Key && a.AuthType == b.AuthType && a.Password == b.Password && (a.Key.Version == 3 || a.AdvertMs == b.AdvertMs)
-}
-
 // formersOf are the identities that the instances of a plan keep when it replaces the one
 // that runs, the latest first.
-func formersOf(before *running, after *plan.Plan, secrets store.Secrets) []store.Former {
+func (d *daemon) formersOf(before *running, after *plan.Plan, secrets store.Secrets) ([]store.Former, *control.Problem) {
+	was, now := d.resolve(before, nil), d.resolve(&running{plan: after, secrets: secrets}, nil)
+	swept := node.Sweep(&was, &now)
+	if p := crowded(after, swept); p != nil {
+		return nil, p
+	}
 	var out []store.Former
-	for i := range after.Desired.Instances {
-		in := &after.Desired.Instances[i]
-		was := predecessor(before.plan, after, in)
-		if was == nil || taken(before, was.Address, in.Wire()) {
-			continue
-		}
-		now := identity(in, secrets)
-		had := append([]store.Former{identity(was, before.secrets)}, before.formersOf(was.Address)...)
-		for _, f := range had {
-			f.Of = in.Address
-			if !sameOnWire(&f, &now) {
-				out = append(out, f)
+	for _, a := range slices.Sorted(maps.Keys(swept)) {
+		for _, f := range swept[a] {
+			s := store.Former{Of: a, Key: f.Key, SourceAddress: f.SourceAddress, AdvertMs: f.AdvertMs, Checksum: checksums[f.Checksum]}
+			if f.Auth == wire.AuthPass {
+				s.AuthType, s.Password = "pass", store.Password(bytes.TrimRight(f.Password[:], "\x00"))
 			}
+			out = append(out, s)
 		}
 	}
-	return out
+	return out, nil
 }
 
-// predecessor is what an instance was: of its name, else of its identity.
-func predecessor(before, after *plan.Plan, in *plan.Instance) *plan.Instance {
-	if was := before.Desired.Instance(in.Address); was != nil {
-		return was
-	}
-	for i := range before.Desired.Instances {
-		was := &before.Desired.Instances[i]
-		if was.Wire() == in.Wire() && after.Desired.Instance(was.Address) == nil {
-			return was
-		}
-	}
-	return nil
-}
-
-// taken reports whether another instance has the identity: what listens to it then is that
-// one's election, and no former identity can join it.
-func taken(before *running, self plan.Addr, key plan.WireKey) bool {
-	for i := range before.plan.Desired.Instances {
-		if in := &before.plan.Desired.Instances[i]; in.Address != self && in.Wire() == key {
-			return true
-		}
-	}
-	return slices.ContainsFunc(before.former, func(f store.Former) bool { return f.Of != self && f.Key == key })
-}
+var checksums = [...]string{wire.PseudoHeader: "rfc5798", wire.MessageOnly: "rfc9568"}
 
 // formersOf an instance, the latest first.
 func (r *running) formersOf(a plan.Addr) []store.Former {
@@ -110,27 +74,21 @@ func othersOf(p *plan.Plan, in *plan.Instance) []plan.Member {
 
 // crowded refuses a plan in which somebody would take an identity that another instance
 // still answers for, or in which one has had too many.
-func crowded(before *running, after *plan.Plan, former []store.Former) *control.Problem {
-	count := map[plan.Addr]int{}
-	for _, f := range former {
-		if count[f.Of]++; count[f.Of] > node.FormersMax {
-			return &control.Problem{
-				Exit: 4, Code: codeInUse, Summary: fmt.Sprintf("%s has %d identities already that are not retired", f.Of, node.FormersMax),
-				Detail: "Bring every member to one of the plans, run hafile apply -retire on each, and apply again.",
-			}
-		}
-		for i := range after.Desired.Instances {
-			in := &after.Desired.Instances[i]
-			if in.Address == f.Of || in.Wire() != f.Key {
-				continue
-			}
-			return &control.Problem{
-				Exit: 4, Code: codeInUse, Summary: fmt.Sprintf("%s still answers as %s, which %s would take", f.Of, f.Key, in.Address),
-				Detail: fmt.Sprintf("Leave %s out for now; when every member has the new identity of %s, run hafile apply -retire on each, and apply again.", in.Address, f.Of),
-			}
+func crowded(after *plan.Plan, swept map[plan.Addr][]node.Former) *control.Problem {
+	c := node.Crowded(after, swept)
+	switch {
+	case c.Of == "":
+		return nil
+	case c.Taker == "":
+		return &control.Problem{
+			Exit: 4, Code: codeInUse, Summary: fmt.Sprintf("%s has %d identities already that are not retired", c.Of, node.FormersMax),
+			Detail: "Bring every member to one of the plans, run hafile apply -retire on each, and apply again.",
 		}
 	}
-	return nil
+	return &control.Problem{
+		Exit: 4, Code: codeInUse, Summary: fmt.Sprintf("%s still answers as %s, which %s would take", c.Of, c.Key, c.Taker),
+		Detail: fmt.Sprintf("Leave %s out for now; when every member has the new identity of %s, run hafile apply -retire on each, and apply again.", c.Taker, c.Of),
+	}
 }
 
 // formerNodes is what the node is told of them.
@@ -144,7 +102,7 @@ func (d *daemon) formerNodes(r *running) map[plan.Addr][]node.Former {
 		like := *in
 		like.Interface, like.SourceAddress = f.Key.Interface, f.SourceAddress
 		l, _ := d.links.get(f.Key.Interface)
-		n := node.Former{Key: f.Key, Source: sourceOf(&like, l), AdvertMs: f.AdvertMs}
+		n := node.Former{Key: f.Key, SourceAddress: f.SourceAddress, Source: sourceOf(&like, l), AdvertMs: f.AdvertMs}
 		if f.AuthType == "pass" {
 			n.Auth, n.Password = wire.AuthPass, wire.NewPassword(string(f.Password))
 		}

@@ -58,6 +58,11 @@ func (e *edit) exchanged(o *plan.Instance) (Impact, bool) {
 	for i := range e.differ.after.Desired.Instances {
 		goesOn = goesOn || e.differ.after.Desired.Instances[i].Wire() == e.before.Wire()
 	}
+	after := e.stand(e.after)
+	_, moves := takeover(e.after, after.effective, after.failed, after.rival)
+	if e.holds() && after.contested && moves || !e.holds() && after.wins() {
+		return Impact{}, false // the router goes on, and stands otherwise than before
+	}
 	if !goesOn || holds(e.now.role(o, e.differ.after.Node)) != e.holds() || e.role != e.now.role(o, e.differ.after.Node) {
 		return Impact{}, false
 	}

@@ -16,6 +16,7 @@ func (n *Node) Commit(now vrrp.Instant, next Resolved, out []Effect) []Effect {
 	n.plan = next.Plan
 	n.forgetChecks()
 	heirs := n.heirs(&next)
+	n.evict(heirs, &next)
 	for _, r := range n.order {
 		if !r.taken {
 			n.leave(r)
@@ -30,7 +31,9 @@ func (n *Node) Commit(now vrrp.Instant, next Resolved, out []Effect) []Effect {
 }
 
 // heirs finds for each instance the router that goes on as it, or none. An identity of
-// the plan comes before all former ones.
+// the plan comes before all former ones, also if its router is about to leave: it is taken
+// back with what it holds. Only an instance that holds its addresses already goes on as
+// what it is.
 func (n *Node) heirs(next *Resolved) []*router {
 	all := next.Plan.Desired.Instances
 	heirs := make([]*router, len(all))
@@ -40,9 +43,14 @@ func (n *Node) heirs(next *Resolved) []*router {
 		}
 	}
 	for i := range all {
-		if r := n.routers[all[i].Wire()]; r != nil && r.key == all[i].Wire() {
-			take(i, r)
+		r := n.routers[all[i].Wire()]
+		if r == nil || r.key != all[i].Wire() {
+			continue
 		}
+		if r.leaving && n.holds(&all[i], n.formers(next, &all[i])) {
+			continue
+		}
+		take(i, r)
 	}
 	for i := range all {
 		if heirs[i] == nil {
@@ -50,6 +58,30 @@ func (n *Node) heirs(next *Resolved) []*router {
 		}
 	}
 	return heirs
+}
+
+// holds reports whether a router that stays has an instance's addresses under a former
+// identity.
+func (n *Node) holds(i *plan.Instance, formers []Former) bool {
+	for k := range formers {
+		if r := n.routers[formers[k].Key]; r != nil && !r.leaving && r.claimed {
+			return true
+		}
+	}
+	return false
+}
+
+// evict ends departures under identities that another router has from now on.
+func (n *Node) evict(heirs []*router, next *Resolved) {
+	for i, r := range heirs {
+		old := n.routers[next.Plan.Desired.Instances[i].Wire()]
+		if r == nil || old == nil || old == r || !old.leaving {
+			continue
+		}
+		n.yield(old)
+		n.forget(old)
+		n.order = slices.DeleteFunc(n.order, func(o *router) bool { return o == old })
+	}
 }
 
 // forgetChecks drops what is known of checks that the plan no longer has: if one comes

@@ -13,8 +13,10 @@ import (
 // Former is a wire identity that an instance had before an edit, and keeps beside the new
 // one until every member has that. See package vrrp, sweeps.
 type Former struct {
-	Key      plan.WireKey
-	Source   netip.Addr
+	Key plan.WireKey
+	// SourceAddress is the plan's; Source is what the host makes of it.
+	SourceAddress, Source netip.Addr
+
 	AdvertMs int64
 	Auth     wire.AuthType
 	Password wire.Password
@@ -109,7 +111,7 @@ func (n *Node) formers(next *Resolved, i *plan.Instance) []Former {
 // that of a former one, of which the latest is first.
 func (n *Node) inherits(i *plan.Instance, formers []Former) *router {
 	for _, k := range keysOf(i.Wire(), formers) {
-		if r := n.routers[k]; r != nil && !r.taken {
+		if r := n.routers[k]; r != nil && !r.taken && !r.leaving {
 			return r
 		}
 	}

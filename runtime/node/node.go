@@ -373,6 +373,16 @@ func (n *Node) transition(r *router, to vrrp.Role, why string) {
 	}})
 }
 
+// forget is the end of a router, but for its place in the order.
+func (n *Node) forget(r *router) {
+	for _, k := range r.keys {
+		if n.routers[k] == r {
+			delete(n.routers, k)
+		}
+	}
+	n.queue.remove(r)
+}
+
 // reap forgets routers that have left. Those that leave are last in the order.
 func (n *Node) reap() {
 	if last := len(n.order) - 1; last < 0 || !n.order[last].leaving {
@@ -381,12 +391,7 @@ func (n *Node) reap() {
 	gone := func(r *router) bool { return r.leaving && (r.core.Gone() || r.broken != "") }
 	for _, r := range n.order {
 		if gone(r) {
-			for _, k := range r.keys {
-				if n.routers[k] == r {
-					delete(n.routers, k)
-				}
-			}
-			n.queue.remove(r)
+			n.forget(r)
 		}
 	}
 	n.order = slices.DeleteFunc(n.order, gone)

@@ -35,24 +35,10 @@ var wireEdits = [][]string{
 
 // resolve is a plan of the pair with the identities that it had before, the latest first.
 func (p *pair) resolve(k int, words []string) Resolved {
-	r := Resolved{Plan: &plan.Plan{Language: plan.Language, Node: "self"}, Hosts: map[plan.Addr]Host{}, Former: map[plan.Addr][]Former{}}
+	r := Resolved{Plan: &plan.Plan{Language: plan.Language, Node: "self"}, Hosts: map[plan.Addr]Host{}}
 	line := append([]string{"i", words[0], words[1], "ms=100", "vips=10.0.0.100", fmt.Sprintf("prio=%d", 150-50*k), fmt.Sprintf("rival=%d", 100+50*k)}, words[2:]...)
 	r.add(append(line, fmt.Sprintf("source=10.0.0.%d", k+1)))
-	if before := p.state[k]; before.Plan != nil {
-		i := &before.Plan.Desired.Instances[0]
-		former := Former{Key: i.Wire(), Source: before.Hosts[i.Address].Source, AdvertMs: i.AdvertMs}
-		if i.Auth != nil {
-			former.Auth, former.Password = wire.AuthPass, before.Hosts[i.Address].Password
-		}
-		for _, f := range append([]Former{former}, before.Former[i.Address]...) {
-			spec := r.Spec(&r.Plan.Desired.Instances[0])
-			now := vrrp.New(spec).Face(0).Identity()
-			one := facesOf([]Former{f}, &places{placeOf(r.Plan.Desired.Instances[0].Wire())})[0].Identity()
-			if f.Key != r.Plan.Desired.Instances[0].Wire() || one != now {
-				r.Former[i.Address] = append(r.Former[i.Address], f)
-			}
-		}
-	}
+	r.Former = Sweep(&p.state[k], &r)
 	return r
 }
 

@@ -3,6 +3,7 @@ package sim
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 
 	"hafile/lang/diff"
 	"hafile/lang/plan"
@@ -69,7 +70,8 @@ func S6(*World) Watch {
 		for i := range f.Before {
 			before := &f.Before[i]
 			now := router(f.View, before.Key)
-			if now == nil || before.Leaving || now.Leaving || told.moves(now.Address) || told.moves(before.Address) || before.Role == vrrp.Leaving {
+			back := now != nil && slices.ContainsFunc(f.Before, func(b node.Instance) bool { return b.Leaving && b.Key == now.Key })
+			if now == nil || back || before.Leaving || now.Leaving || told.moves(now.Address) || told.moves(before.Address) || before.Role == vrrp.Leaving {
 				continue // one that has just made an offer may take it back
 			}
 			if text := unmoved(f, &told, before, now); text != "" {

@@ -57,21 +57,58 @@ func (a *adoption) claim(in *plan.Instance, h *node.Host) {
 // start is the first commit of a process.
 func (p *process) start(now vrrp.Instant, left *adoption) {
 	p.hosts = p.resolve(p.m.plan, left)
+	p.hosts.Former = p.m.former
 	p.give(now, Committed, func() { p.out = p.node.Commit(now, p.hosts, p.out[:0]) })
 	p.applyChecks(p.m.plan.Desired.Checks)
 }
 
+// sweep is what instances keep of the plan before, as the daemon does it: identities that
+// every member has left are retired first; a plan that would crowd the rest is refused.
+func (p *process) sweep(after *plan.Plan) (next node.Resolved, refused bool) {
+	next = p.resolve(after, nil)
+	was := p.hosts
+	was.Former = map[plan.Addr][]node.Former{}
+	for a, formers := range p.hosts.Former {
+		if in := was.Plan.Desired.Instance(a); in != nil && !p.m.w.allHave(in) {
+			was.Former[a] = formers
+		}
+	}
+	next.Former = node.Sweep(&was, &next)
+	if p.m.insisted {
+		next.Former = nil
+	}
+	return next, node.Crowded(after, next.Former) != (node.Crowd{})
+}
+
+// allHave reports whether every member's plan has the identity of an instance.
+func (w *World) allHave(in *plan.Instance) bool {
+	for _, member := range in.Members {
+		for _, m := range w.machines {
+			if m.Name == member.Node && (m.plan == nil || instanceOf(m.plan, in.Wire()) == nil || instanceOf(m.plan, in.Wire()).AdvertMs != in.AdvertMs) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
 // commit makes a plan the running one. The states of its checks go first.
-func (p *process) commit(now vrrp.Instant, before, next *plan.Plan) {
+func (p *process) commit(now vrrp.Instant, before *plan.Plan, hosts node.Resolved, insisted bool) {
+	next := hosts.Plan
 	f := Fact{Plan: next, Was: before}
 	if before != nil {
 		f.Changes, _ = diff.Plans(before, next, p.present())
+	}
+	for i := range f.Changes {
+		if insisted { // told what it costs, and that is not foretold here
+			f.Changes[i].Impact.Class = diff.Outage
+		}
 	}
 	for i, state := range p.states(next.Desired.Checks) {
 		check := next.Desired.Checks[i].Address
 		p.give(now, CheckChanged, func() { p.out = p.node.Check(now, check, state, p.out[:0]) })
 	}
-	p.hosts = p.resolve(next, nil)
+	p.hosts, p.m.former = hosts, hosts.Former
 	p.tell(f, now, Committed, func() { p.out = p.node.Commit(now, p.hosts, p.out[:0]) })
 	p.applyChecks(next.Desired.Checks)
 }
@@ -126,11 +163,23 @@ func password(s plan.Secret) wire.Password {
 	return wire.Password{}
 }
 
-// router of this instance in a view that does not leave; nil if there is none.
+// router of this identity in a view, or the one that has it as a former one; nil if there
+// is none.
 func router(view []node.Instance, key plan.WireKey) *node.Instance {
 	i := slices.IndexFunc(view, func(in node.Instance) bool { return in.Key == key })
+	if i < 0 {
+		i = slices.IndexFunc(view, func(in node.Instance) bool { return slices.Contains(in.Former, key) })
+	}
 	if i < 0 {
 		return nil
 	}
 	return &view[i]
+}
+
+// presentKey is the identity now of the router that answers to a key: facts name it by that.
+func presentKey(view []node.Instance, key plan.WireKey) plan.WireKey {
+	if in := router(view, key); in != nil {
+		return in.Key
+	}
+	return key
 }

@@ -8,6 +8,7 @@ import (
 
 	"hafile/lang/plan"
 	"hafile/runtime/kernel"
+	"hafile/runtime/node"
 	"hafile/runtime/vrrp"
 )
 
@@ -20,9 +21,12 @@ type Machine struct {
 	clock clock
 	host  *host // nil: switched off
 
-	plan    *plan.Plan // as stored: it outlives everything
-	failing map[plan.Addr]bool
-	process *process
+	plan   *plan.Plan                  // as stored: it outlives everything
+	former map[plan.Addr][]node.Former // likewise
+	// insisted: a plan was refused, and its people do not care what the next one costs.
+	insisted bool
+	failing  map[plan.Addr]bool
+	process  *process
 
 	// What a process leaves until the next boot: what it holds, and the instant of its
 	// last advert.
@@ -75,15 +79,23 @@ func (m *Machine) Apply(p *plan.Plan) {
 	}
 	m.w.trace(m, "apply")
 	if m.process == nil {
-		m.plan = p
+		m.plan, m.former = p, nil
 		return
 	}
 	q := m.process
 	q.post(func(now vrrp.Instant) {
 		if !q.stopping {
+			hosts, refused := q.sweep(p)
+			if refused && !m.insisted {
+				m.w.trace(m, "refuses the plan: it would take an identity that is not retired")
+				m.insisted = true
+				return
+			}
+			insisted := m.insisted
+			m.insisted = false
 			before := m.plan
 			m.plan = p
-			q.commit(now, before, p)
+			q.commit(now, before, hosts, insisted)
 		}
 	})
 }

@@ -173,7 +173,7 @@ func (p *process) hear(now vrrp.Instant, k *packet) {
 		return // the socket counts it
 	}
 	f := Fact{Advert: a, From: h.Source, Sender: k.from, Sent: k.sent, Arrived: k.arrived, Reason: reason}
-	f.Key = keyOf(k.iface, a)
+	f.Key = presentKey(p.view, keyOf(k.iface, a))
 	if reason == wire.OK {
 		p.trace("hears %s: %s", h.Source, a)
 		p.tell(f, now, Heard, func() { p.out = p.node.Heard(now, k.iface, plan.IPv4, a, h.Source, p.out[:0]) })

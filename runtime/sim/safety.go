@@ -2,6 +2,8 @@ package sim
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"hafile/lang/plan"
@@ -100,10 +102,11 @@ func S1(w *World) Watch {
 				}
 			}
 		case Turned:
+			follow(f, waits)
 			for i := range f.View {
 				s := site{f.Machine, f.View[i].Key}
 				switch {
-				case router(f.Before, s.key) == nil:
+				case !wasThere(f.Before, &f.View[i]):
 					waits[s] = f.View[i].Role != vrrp.Active
 				case f.View[i].Role == vrrp.Active, f.Cause == Heard && f.Key == s.key && f.Advert.Priority > 0 && speaks(f):
 					waits[s] = false
@@ -182,11 +185,66 @@ func adverts(f *Fact, do func(key plan.WireKey, priority uint8) string) string {
 		if e.Kind != node.Send {
 			continue
 		}
-		if text := do(keyOf(e.Interface, &e.Advert), e.Advert.Priority); text != "" {
+		if text := do(presentKey(f.View, keyOf(e.Interface, &e.Advert)), e.Advert.Priority); text != "" {
 			return text
 		}
 	}
 	return ""
+}
+
+// wasThere reports whether a router ran before, as what it is now or was.
+func wasThere(before []node.Instance, in *node.Instance) bool {
+	return router(before, in.Key) != nil || slices.ContainsFunc(in.Former, func(k plan.WireKey) bool { return router(before, k) != nil })
+}
+
+// roleBefore is the role before a step of a router that has this key after it.
+func roleBefore(f *Fact, key plan.WireKey) vrrp.Role {
+	if now := router(f.View, key); now != nil {
+		for _, k := range append([]plan.WireKey{now.Key}, now.Former...) {
+			if was := router(f.Before, k); was != nil {
+				return was.Role
+			}
+		}
+	}
+	return roleIn(f.Before, key)
+}
+
+// follow keeps what is known of routers that a commit gave another identity.
+func follow[V any](f *Fact, known map[site]V) {
+	if f.Kind != Turned || f.Cause != Committed {
+		return
+	}
+	moved := map[site]V{}
+	for s, v := range known {
+		in := router(f.View, s.key)
+		if was := router(f.Before, s.key); in == nil && was != nil {
+			for _, k := range was.Former { // it goes on as what it was once
+				if in == nil {
+					in = router(f.View, k)
+				}
+			}
+		}
+		if s.m == f.Machine && in != nil && in.Key != s.key {
+			moved[site{s.m, in.Key}] = v
+			delete(known, s)
+		}
+	}
+	for i := range f.View {
+		if in := &f.View[i]; router(f.Before, in.Key) == nil {
+			delete(known, site{f.Machine, in.Key}) // of one that had it long ago
+		}
+	}
+	maps.Copy(known, moved)
+}
+
+// facesIn is as how many identities a router speaks: each is told everything.
+func facesIn(f *Fact, key plan.WireKey) int {
+	for _, view := range [][]node.Instance{f.View, f.Before} {
+		if in := router(view, key); in != nil {
+			return in.Faces
+		}
+	}
+	return 1
 }
 
 // S2: adverts with a priority above 0 leave only while active; goodbyes only when a
@@ -194,6 +252,7 @@ func adverts(f *Fact, do func(key plan.WireKey, priority uint8) string) string {
 func S2(*World) Watch {
 	said := map[site]int{}
 	return func(f *Fact) string {
+		follow(f, said)
 		return adverts(f, func(key plan.WireKey, priority uint8) string {
 			s := site{f.Machine, key}
 			before, now := roleIn(f.Before, key), roleIn(f.View, key)
@@ -207,7 +266,7 @@ func S2(*World) Watch {
 				}
 				return ""
 			}
-			if said[s]++; said[s] > 3 {
+			if said[s]++; said[s] > 3*facesIn(f, key) {
 				return fmt.Sprintf("%s says goodbye for the fourth time", s)
 			}
 			if before != vrrp.Leaving && now != vrrp.Leaving && before != vrrp.Active {
@@ -268,6 +327,7 @@ func S3(w *World) Watch {
 				}
 			}
 		case Turned:
+			follow(f, beats)
 			for i := range f.View {
 				in := &f.View[i]
 				s := site{f.Machine, in.Key}

@@ -316,7 +316,7 @@ func S13(w *World) Watch {
 // S16: a router that starts and has nothing to go on with listens first.
 func S16(w *World) Watch {
 	return listening(w, func(f *Fact, in *node.Instance) (patience, bool) {
-		if router(f.Before, in.Key) != nil || in.Role == vrrp.Active || in.Configured == vrrp.Owner {
+		if wasThere(f.Before, in) || in.Role == vrrp.Active || in.Configured == vrrp.Owner {
 			return patience{}, false
 		}
 		p := instanceOf(f.Machine.process.hosts.Plan, in.Key)
@@ -338,6 +338,7 @@ func S17(*World) Watch {
 				}
 			}
 		}
+		follow(f, last)
 		for i := range f.Effects {
 			if f.Effects[i].Kind != node.Transitioned {
 				continue
@@ -371,15 +372,18 @@ func S17(*World) Watch {
 // router of it leaves and a new one has begun.
 func toldOf(f *Fact, t *node.Transition) (found plan.WireKey, sure bool) {
 	keys := map[plan.WireKey]bool{}
+	if f.Cause == Committed && toldTwice(f, t.Instance) {
+		return found, false // one router left, another was taken back as the same instance
+	}
 	for _, view := range [][]node.Instance{f.Before, f.View} {
 		for i := range view {
 			if view[i].Address == t.Instance {
-				keys[view[i].Key] = true
+				keys[presentKey(f.View, view[i].Key)] = true
 			}
 		}
 	}
 	for key := range keys {
-		if len(keys) == 1 || roleIn(f.Before, key) == t.From && roleIn(f.View, key) == t.To {
+		if len(keys) == 1 || roleBefore(f, key) == t.From && roleIn(f.View, key) == t.To {
 			if sure {
 				return found, false
 			}
@@ -387,4 +391,14 @@ func toldOf(f *Fact, t *node.Transition) (found plan.WireKey, sure bool) {
 		}
 	}
 	return found, sure
+}
+
+func toldTwice(f *Fact, a plan.Addr) bool {
+	n := 0
+	for i := range f.Effects {
+		if e := &f.Effects[i]; e.Kind == node.Transitioned && e.Transition.Instance == a {
+			n++
+		}
+	}
+	return n > 1
 }
