@@ -255,5 +255,6 @@ var entries = []Entry{
 
 	{"HA5001", "The test file does not parse", false, "What stands there is no HCL.", "", "Correct the line."},
 	{"HA5002", "The test cannot be run", false, "A story or an assertion is incomplete, or names something that is not there.", "", "Correct what the message names."},
+	{"HA5004", "An expected message did not come", false, "The test's expect names a code and the configuration, with the run's variables, compiles without it.", "", "Look at the run's variables; if they are right, nothing proves any more what the test relies on."},
 	{"HA5003", "Assertion failed", false, "What the story did is not what the test promises.", "", "Look at the timeline: either the promise is wrong or the configuration."},
 }

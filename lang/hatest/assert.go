@@ -1,22 +1,29 @@
 package hatest
 
 import (
+	"fmt"
 	"math/big"
+	"slices"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/gocty"
+	ctyjson "github.com/zclconf/go-cty/cty/json"
 
 	"hafile/lang/diag"
 	"hafile/lang/story"
 )
 
 // Check holds a run's claims against what happened, and returns an error for each that
-// does not hold.
-func (s *Suite) Check(r *Run, o *story.Outcome) diag.Diagnostics {
-	scope := s.eval.NewChild()
-	scope.Variables = map[string]cty.Value{"run": value(o)}
+// does not hold. Claims see the outcome as `run` and the configuration's outputs, given
+// as JSON, as `output`. A run that was not played has no outcome: nil.
+func (s *Suite) Check(r *Run, o *story.Outcome, outputs map[string][]byte) diag.Diagnostics {
 	p := parser{suite: s}
+	scope := s.eval.NewChild()
+	scope.Variables = map[string]cty.Value{"output": p.outputs(outputs)}
+	if o != nil {
+		scope.Variables["run"] = value(o)
+	}
 	for _, a := range r.Asserts {
 		p.hold(a, scope)
 	}
@@ -44,6 +51,42 @@ func (p *parser) hold(a Assert, scope *hcl.EvalContext) {
 	p.diags = append(p.diags, diag.Diagnostic{
 		Severity: diag.Error, Code: "HA5003", Summary: "Assertion failed", Detail: text, Range: &a.Range,
 	})
+}
+
+// outputs are what the configuration gives out; a sensitive one is left out.
+func (p *parser) outputs(raw map[string][]byte) cty.Value {
+	vs := map[string]cty.Value{}
+	for name, b := range raw {
+		t, err := ctyjson.ImpliedType(b)
+		if err != nil {
+			continue // sensitive: it has no value here
+		}
+		if vs[name], err = ctyjson.Unmarshal(b, t); err != nil {
+			panic("hatest: an output is not JSON: " + err.Error())
+		}
+	}
+	return cty.ObjectVal(vs)
+}
+
+// Expected compares what compiling led to with what the run waits for: every code must
+// have come, and no error beside them.
+func (r *Run) Expected(ds diag.Diagnostics) diag.Diagnostics {
+	var failed diag.Diagnostics
+	for _, e := range r.Expect {
+		if !slices.ContainsFunc(ds, func(d diag.Diagnostic) bool { return d.Code == e.Code }) {
+			known, _ := diag.Explain(e.Code)
+			failed = append(failed, diag.Diagnostic{
+				Severity: diag.Error, Code: "HA5004", Summary: e.Code + " did not come", Range: &e.Range,
+				Detail: fmt.Sprintf("The configuration compiles without %q. Either the run's variables do not lead to it, or nothing proves it any more.", known.Title),
+			})
+		}
+	}
+	for _, d := range ds {
+		if d.Severity == diag.Error && !slices.ContainsFunc(r.Expect, func(e Expect) bool { return e.Code == d.Code }) {
+			failed = append(failed, d)
+		}
+	}
+	return failed
 }
 
 // value is the outcome as expressions see it, under the name `run`.

@@ -69,7 +69,12 @@ run "story" {
 
 func TestBadStories(t *testing.T) {
 	tests := []struct{ name, src, want string }{
-		{"no end", `run "a" {}`, `1:9 Missing required argument: The argument "until" is required`},
+		{"no claim", `run "a" {}`, `1:1 Nothing is claimed`},
+		{"no end", "run \"a\" {\n  simulate {\n    at = 1\n    stop = node.x\n  }\n}", `1:1 No end`},
+		{"a story beside expect", "run \"a\" {\n  until = 1\n  expect = [\"HA1201\"]\n}", `2:3 A story beside expect`},
+		{"no code", "run \"a\" {\n  expect = [\"HA9999\"]\n}", `2:12 Not a code`},
+		{"no list of codes", "run \"a\" {\n  expect = \"HA1201\"\n}", `2:12 Not a list of codes`},
+		{"a secret variable", "run \"a\" {\n  expect = [\"HA1201\"]\n  variables {\n    a = x.y\n  }\n}", `4:9 Variables not allowed`},
 		{"no event", "run \"a\" {\n  until = 1\n  simulate {\n    at = 1\n  }\n}", "3:3 No event: A simulate block does exactly one of"},
 		{"two events", "run \"a\" {\n  until = 9\n  simulate {\n    at = 1\n    stop = node.a\n    kill = node.a\n  }\n}", "6:5 Two events in one block"},
 		{"a text for a node", "run \"a\" {\n  until = 9\n  simulate {\n    at = 1\n    stop = \"a\"\n  }\n}", "5:12 Not a node: Write node.NAME."},
@@ -119,6 +124,9 @@ func TestAssertionsSeeTheOutcome(t *testing.T) {
 		{`run.lost["10.0.0.1/32"].new == 0`, "Assertion failed: said so"},
 		{`run.transitions[0].to == "active" && run.mails[0].to[0] == "ops@example.net"`, ""},
 		{`run.owner["10.0.0.9/32"] == ""`, "Invalid index"},
+		{`output.preferred == run.owner["10.0.0.1/32"]`, "Assertion failed: said so"},
+		{`output.preferred == "lb1"`, ""},
+		{`output.secret == ""`, "Unsupported attribute"},
 		{`"yes"`, "Condition is not true or false"},
 		{`run.nothing`, "Unsupported attribute"},
 	}
@@ -129,13 +137,66 @@ func TestAssertionsSeeTheOutcome(t *testing.T) {
 				t.Fatal(ds)
 			}
 			got := ""
-			if ds := s.Check(&s.Runs[0], outcome); len(ds) > 0 {
+			if ds := s.Check(&s.Runs[0], outcome, map[string][]byte{"preferred": []byte(`"lb1"`), "secret": nil}); len(ds) > 0 {
 				got = ds[0].Summary + ": " + ds[0].Detail
 			}
 			if tt.want == "" && got != "" || !strings.HasPrefix(got, tt.want) {
 				t.Errorf("got %q, want %q…", got, tt.want)
 			}
 		})
+	}
+}
+
+func TestVariablesOfARunStandAboveThoseOfTheFile(t *testing.T) {
+	s, ds := parse(t, `
+variables {
+  vrid = 51
+  vips = ["10.0.0.10"]
+}
+run "a" {
+  variables {
+    vrid = 52
+    text = "$${x}"
+  }
+  expect = ["HA1201", "HA1012"]
+}
+run "b" { expect = ["HA1201"] }`)
+	if len(ds) > 0 {
+		t.Fatal(ds)
+	}
+	want := "text = \"$${x}\"\nvips = [\"10.0.0.10\"]\nvrid = 52\n"
+	if got := string(s.Runs[0].Variables); got != want {
+		t.Errorf("%s", got)
+	}
+	if got := string(s.Runs[1].Variables); got != "vips = [\"10.0.0.10\"]\nvrid = 51\n" {
+		t.Errorf("%s", got)
+	}
+	if got := s.Runs[0].Expect; len(got) != 2 || got[1].Code != "HA1012" {
+		t.Errorf("%v", got)
+	}
+}
+
+func TestExpectedCodesMustComeAndNoOthers(t *testing.T) {
+	r := Run{Expect: []Expect{{Code: "HA1201"}, {Code: "HA2102"}}}
+	error1 := diag.Diagnostic{Severity: diag.Error, Code: "HA1201"}
+	warning := diag.Diagnostic{Severity: diag.Warning, Code: "HA2102"}
+	tests := []struct {
+		ds   diag.Diagnostics
+		want string
+	}{
+		{diag.Diagnostics{error1, warning}, ""},
+		{diag.Diagnostics{error1, warning, {Severity: diag.Warning, Code: "HA1203"}}, ""},
+		{diag.Diagnostics{error1}, "HA5004"},
+		{diag.Diagnostics{error1, warning, {Severity: diag.Error, Code: "HA1203"}}, "HA1203"},
+	}
+	for _, tt := range tests {
+		got := ""
+		for _, d := range r.Expected(tt.ds) {
+			got += d.Code
+		}
+		if got != tt.want {
+			t.Errorf("%v: %q, want %q", tt.ds, got, tt.want)
+		}
 	}
 }
 

@@ -22,11 +22,11 @@ import (
 
 var (
 	fileSchema = &hcl.BodySchema{
-		Blocks: []hcl.BlockHeaderSchema{{Type: "run", LabelNames: []string{"name"}}},
+		Blocks: []hcl.BlockHeaderSchema{{Type: "run", LabelNames: []string{"name"}}, {Type: "variables"}},
 	}
 	runSchema = &hcl.BodySchema{
-		Attributes: []hcl.AttributeSchema{{Name: "until", Required: true}},
-		Blocks:     []hcl.BlockHeaderSchema{{Type: "simulate"}, {Type: "assert"}},
+		Attributes: []hcl.AttributeSchema{{Name: "until"}, {Name: "expect"}},
+		Blocks:     []hcl.BlockHeaderSchema{{Type: "simulate"}, {Type: "assert"}, {Type: "variables"}},
 	}
 	simulateSchema = &hcl.BodySchema{
 		Attributes: append([]hcl.AttributeSchema{
@@ -94,13 +94,14 @@ func rangeOf(r hcl.Range) *diag.Range {
 func (p *parser) file(body hcl.Body) {
 	content, ds := body.Content(fileSchema)
 	p.take(ds)
-	for _, b := range content.Blocks {
+	common := p.variables(content.Blocks.OfType("variables"), nil)
+	for _, b := range content.Blocks.OfType("run") {
 		if other := p.suite.Run(b.Labels[0]); other != nil {
 			p.fail(b.DefRange, "Duplicate run", "%q stands at %s:%d already; give one of the two another name.",
 				b.Labels[0], other.Range.Filename, other.Range.Start.Line)
 			continue
 		}
-		p.suite.Runs = append(p.suite.Runs, p.run(b))
+		p.suite.Runs = append(p.suite.Runs, p.run(b, common))
 	}
 }
 
@@ -113,28 +114,48 @@ func (s *Suite) Run(name string) *Run {
 	return &s.Runs[i]
 }
 
-func (p *parser) run(b *hcl.Block) Run {
+func (p *parser) run(b *hcl.Block, common values) Run {
 	r := Run{Run: story.Run{Name: b.Labels[0], Range: *rangeOf(b.DefRange)}}
 	content, ds := dynblock.Expand(b.Body, p.suite.eval).Content(runSchema)
 	p.take(ds)
 	r.Until = p.duration(content.Attributes["until"])
+	r.Variables = p.variables(content.Blocks.OfType("variables"), common).file()
+	r.Expect = p.expect(content.Attributes["expect"])
 	for _, inner := range content.Blocks {
-		if inner.Type == "assert" {
+		switch inner.Type {
+		case "assert":
 			r.Asserts = append(r.Asserts, p.assert(inner))
-		} else {
+		case "simulate":
 			r.Events = append(r.Events, p.event(inner))
 		}
 	}
+	if !ds.HasErrors() {
+		p.sensible(&r, content, b.DefRange)
+	}
+	slices.SortStableFunc(r.Events, func(a, b story.Event) int { return cmp.Compare(a.At, b.At) })
+	return r
+}
+
+// sensible refuses a run that claims nothing, or that plays and waits for what keeps it
+// from playing.
+func (p *parser) sensible(r *Run, content *hcl.BodyContent, at hcl.Range) {
+	until := content.Attributes["until"]
+	switch {
+	case until == nil && len(r.Events) > 0:
+		p.fail(at, "No end", "A story needs its end: until = \"60s\".")
+	case until != nil && len(r.Expect) > 0:
+		p.fail(until.NameRange, "A story beside expect", "expect is about what the files say and nothing is played. Write a run for each.")
+	case until == nil && len(r.Expect) == 0 && len(r.Asserts) == 0:
+		p.fail(at, "Nothing is claimed", "Write until and assert for a story, assert for a claim about outputs, or expect = [\"HA1201\"].")
+	}
 	for _, e := range r.Events {
-		if e.At > r.Until && r.Until > 0 {
+		if e.At > r.Until && until != nil {
 			p.diags = append(p.diags, diag.Diagnostic{
 				Severity: diag.Error, Code: "HA5002", Summary: "Event after the end of the run", Range: &e.Range,
 				Detail: fmt.Sprintf("The run ends at %s and this event comes at %s: raise until.", r.Until, e.At),
 			})
 		}
 	}
-	slices.SortStableFunc(r.Events, func(a, b story.Event) int { return cmp.Compare(a.At, b.At) })
-	return r
 }
 
 func (p *parser) event(b *hcl.Block) story.Event {

@@ -55,40 +55,41 @@ type Event struct {
 // Outcome is what a run led to. Its maps are keyed by VIP in prefix form:
 // 172.29.88.222/32.
 type Outcome struct {
-	Owner map[string]string // at the end; "" where nobody owns it
+	Owner map[string]string `json:"owner"` // at the end; "" where nobody owns it
 	// Unowned and Double are the longest time, in seconds, that nobody and that more
 	// than one node held the VIP.
-	Unowned map[string]float64
-	Double  map[string]float64
+	Unowned map[string]float64 `json:"unowned"`
+	Double  map[string]float64 `json:"double"`
 	// Lost counts client requests that got no answer within 100 ms. Only the lab has
 	// clients; the simulator counts milliseconds without an owner as New.
-	Lost map[string]Lost
+	Lost map[string]Lost `json:"lost"`
 
-	Transitions []Transition
-	Mails       []Mail
+	Transitions []Transition `json:"transitions"`
+	Mails       []Mail       `json:"mails"`
 }
 
 // Lost requests of the clients of one VIP.
 type Lost struct {
-	Asked    int // requests made
-	New      int // the connection did not come about
-	InFlight int // it did, and then died or fell silent
+	Asked    int `json:"asked"`     // requests made
+	New      int `json:"new"`       // the connection did not come about
+	InFlight int `json:"in_flight"` // it did, and then died or fell silent
 }
 
 // Transition is a change of role somewhere in the group.
 type Transition struct {
-	At       float64 // seconds
-	Node     string
-	Instance string
-	From, To string
+	At       float64 `json:"at"` // seconds
+	Node     string  `json:"node"`
+	Instance string  `json:"instance"`
+	From     string  `json:"from"`
+	To       string  `json:"to"`
 }
 
 // Mail that a node sent.
 type Mail struct {
-	At      float64 // seconds
-	Node    string
-	To      []string
-	Subject string
+	At      float64  `json:"at"` // seconds
+	Node    string   `json:"node"`
+	To      []string `json:"to"`
+	Subject string   `json:"subject"`
 }
 
 // String says an event to people: "10s: fail script.chk_nginx on nginx01".
