@@ -42,6 +42,19 @@ type Player struct {
 	Apply func(dir string) (map[string]*plan.Plan, error)
 	// Trace, if it is set, is given a line for everything that happens.
 	Trace func(line string)
+	// Tell, if it is set, is given what a person wants to see: events, changes of role, and
+	// who has which VIP.
+	Tell func(Moment)
+	// Seed of what is left to chance, which is little; 0 is 1.
+	Seed uint64
+}
+
+// Moment is one line of a story as a person reads it.
+type Moment struct {
+	At    time.Duration // from time 0 of the story
+	Node  string        // empty: an event of the story
+	Text  string
+	Owned bool // the text is about who has a VIP
 }
 
 // Play lets the story happen and says what came of it. An error is one of the story or of
@@ -52,7 +65,7 @@ type Player struct {
 // the address.
 func (pl *Player) Play(run *story.Run) (*story.Outcome, error) {
 	o := quiet
-	o.Trace = pl.Trace
+	o.Trace, o.Seed = pl.Trace, cmp.Or(pl.Seed, o.Seed)
 	s := &stage{World: New(o), player: pl, vips: map[netip.Prefix]*tenure{}}
 	s.Watch(Rule{"story", s.watch})
 	if err := s.begin(pl.Plans); err != nil {
@@ -60,6 +73,7 @@ func (pl *Player) Play(run *story.Run) (*story.Outcome, error) {
 	}
 	for _, e := range run.Events {
 		s.Run(s.zero + e.At)
+		s.tell("", false, "%s", e)
 		if err := s.do(e); err != nil {
 			return nil, fmt.Errorf("%s: %w", e, err)
 		}
@@ -215,14 +229,32 @@ func (s *stage) held(name string, vip netip.Prefix, holds bool) {
 	}
 	t.settle(s.now)
 	t.holders = slices.DeleteFunc(slices.Clone(t.holders), func(n string) bool { return n == name })
+	what := "released"
 	if holds {
 		t.holders = append(t.holders, name)
 		t.ever = true
+		what = "has"
+	}
+	s.tell(name, true, "%s %s (%s)", what, vip.Addr(), heldBy(t.holders))
+}
+
+func heldBy(names []string) string {
+	if len(names) == 0 {
+		return "nobody has it"
+	}
+	return "held by " + strings.Join(names, " and ")
+}
+
+// tell says something to whoever follows the story, once it has begun.
+func (s *stage) tell(name string, owned bool, format string, args ...any) {
+	if s.player.Tell != nil && s.zero > 0 {
+		s.player.Tell(Moment{At: s.now - s.zero, Node: name, Owned: owned, Text: fmt.Sprintf(format, args...)})
 	}
 }
 
 func (s *stage) told(m *Machine, t *node.Transition) {
 	at := (s.now - s.zero).Seconds()
+	s.tell(m.Name, false, "%s %s -> %s: %s", t.Name, t.From, t.To, t.Why)
 	s.transitions = append(s.transitions, story.Transition{
 		At: at, Node: m.Name, Instance: string(t.Instance), From: t.From.String(), To: t.To.String(),
 	})
