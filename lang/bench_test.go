@@ -34,9 +34,9 @@ instance "i%[1]d" {
 // modularFleet is sample (d) with n clusters of two machines: a CSV file, a module that
 // is called once for each cluster, references to all of them in a policy and an output.
 func modularFleet(n int) fstest.MapFS {
-	sample := os.DirFS("testdata/samples/fleet")
+	sample := os.DirFS("../examples/fleet")
 	read := func(name string) string {
-		raw, err := os.ReadFile("testdata/samples/fleet/" + name)
+		raw, err := os.ReadFile("../examples/fleet/" + name)
 		if err != nil {
 			panic(err)
 		}

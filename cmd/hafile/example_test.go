@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -17,33 +18,47 @@ import (
 	"hafile/lang/format"
 	"hafile/lang/hatest"
 	"hafile/lang/planfile"
+	"hafile/modules"
 )
 
-const examples = root + "/examples"
+const (
+	examples = root + "/examples"
+	library  = root + "/modules"
+)
 
 // compile compiles a directory that must be without errors.
 func compile(t *testing.T, dir string) *lang.Result {
 	t.Helper()
-	res, ds := lang.Compile(os.DirFS(dir), ".", lang.Inputs{Version: version})
+	res, ds := lang.Compile(os.DirFS(dir), ".", lang.Inputs{Version: version, Library: modules.FS})
 	if ds.HasErrors() {
 		t.Fatalf("%s: %v", dir, ds)
 	}
 	return res
 }
 
+// exampleDirs are the examples, and those of the modules.
 func exampleDirs(t *testing.T) []string {
 	t.Helper()
-	found, err := filepath.Glob(filepath.Join(examples, "*", "*.ha.hcl"))
-	if err != nil || len(found) == 0 {
-		t.Fatalf("no examples: %v", err)
-	}
 	var dirs []string
-	for _, name := range found {
-		if dir := filepath.Dir(name); len(dirs) == 0 || dirs[len(dirs)-1] != dir {
+	for _, name := range exampleFiles(t, "*.ha.hcl") {
+		if dir := filepath.Dir(name); !slices.Contains(dirs, dir) {
 			dirs = append(dirs, dir)
 		}
 	}
 	return dirs
+}
+
+func exampleFiles(t *testing.T, pattern string) []string {
+	t.Helper()
+	var found []string
+	for _, dir := range []string{examples + "/*", library + "/*/example"} {
+		names, err := filepath.Glob(filepath.Join(dir, pattern))
+		if err != nil || len(names) == 0 {
+			t.Fatalf("no %s in %s: %v", pattern, dir, err)
+		}
+		found = append(found, names...)
+	}
+	return found
 }
 
 // TestExamplesCompileToTheirPlans: NODE.plan.golden.json is the plan against an empty
@@ -81,7 +96,7 @@ func golden(t *testing.T, name string, got []byte) {
 }
 
 func TestExamplesAreFormatted(t *testing.T) {
-	files, err := formattable([]string{examples}, true)
+	files, err := formattable([]string{examples, library}, true)
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no files: %v", err)
 	}
@@ -155,11 +170,7 @@ func TestNginxPairEditsAreWhatTheyAreCalled(t *testing.T) {
 
 // TestExampleStoriesAreReadable: every story parses, and its edits exist.
 func TestExampleStoriesAreReadable(t *testing.T) {
-	names, err := filepath.Glob(filepath.Join(examples, "*", "*.hatest.hcl"))
-	if err != nil || len(names) == 0 {
-		t.Fatalf("no stories: %v", err)
-	}
-	for _, name := range names {
+	for _, name := range exampleFiles(t, "*.hatest.hcl") {
 		src, err := os.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)
