@@ -19,7 +19,6 @@ import (
 	"hafile/lang/convert/keepalived"
 	"hafile/lang/diag"
 	"hafile/lang/diff"
-	"hafile/lang/eval"
 	"hafile/lang/hatest"
 	"hafile/lang/planfile"
 	"hafile/lang/render"
@@ -100,9 +99,12 @@ func (c *cli) lab(ctx context.Context, o *labOptions) error {
 			return err
 		}
 	}
-	suite, err := c.stories(v, o)
+	suite, err := c.stories(v, o.dir, o.story)
 	if err != nil {
 		return err
+	}
+	if o.run != "" && suite.Run(o.run) == nil {
+		return fmt.Errorf("there is no run %q in %s", o.run, o.dir)
 	}
 	if err := v.labConversion(o.dir, conf); err != nil {
 		return err
@@ -115,6 +117,10 @@ func (c *cli) lab(ctx context.Context, o *labOptions) error {
 	for i := range suite.Runs {
 		r := &suite.Runs[i]
 		if o.run != "" && r.Name != o.run {
+			continue
+		}
+		if r.Until == 0 || len(r.Variables) > 0 {
+			v.note("%s needs no machines or other variables: hafile test plays it.", r.Name)
 			continue
 		}
 		res, failed, err := c.play(ctx, v, o, conf, suite, r)
@@ -133,37 +139,6 @@ func (c *cli) lab(ctx context.Context, o *labOptions) error {
 		return exit(exitPromise)
 	}
 	return nil
-}
-
-// stories reads the test files of the directory, or the one that was named.
-func (c *cli) stories(v *view, o *labOptions) (*hatest.Suite, error) {
-	names, err := filepath.Glob(filepath.Join(o.dir, "*.hatest.hcl"))
-	if o.story != "" {
-		names, err = []string{o.story}, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	if len(names) == 0 {
-		return nil, fmt.Errorf("%s has no *.hatest.hcl: the lab has no story to play", o.dir)
-	}
-	files := map[string][]byte{}
-	for _, name := range names {
-		if files[name], err = os.ReadFile(name); err != nil {
-			return nil, err
-		}
-	}
-	suite, ds := hatest.Parse(names, files, eval.Functions())
-	if err := v.diagnostics(ds, files); err != nil {
-		return nil, err
-	}
-	if ds.HasErrors() {
-		return nil, exit(exitError)
-	}
-	if o.run != "" && suite.Run(o.run) == nil {
-		return nil, fmt.Errorf("there is no run %q in %s", o.run, strings.Join(names, ", "))
-	}
-	return suite, nil
 }
 
 // play brings the machines up, lets one story happen and takes them down again.
@@ -189,7 +164,7 @@ func (c *cli) play(ctx context.Context, v *view, o *labOptions, conf *config, su
 	if err != nil {
 		return res, 0, err
 	}
-	ds := suite.Check(r, &res.Outcome)
+	ds := suite.Check(r, &res.Outcome, conf.outputs())
 	if err := v.verdict(r, res, ds, suite.Files); err != nil {
 		return res, 0, err
 	}

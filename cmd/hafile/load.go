@@ -16,6 +16,7 @@ import (
 	"hafile/lang"
 	"hafile/lang/diag"
 	"hafile/lang/module"
+	"hafile/modules"
 )
 
 // config is a compiled directory, file or standard input, with names as the caller of
@@ -74,7 +75,7 @@ func (c *cli) load(target string, vars *varFlags) (*config, error) {
 	// A compilation allocates much, keeps it and ends: to collect rarely costs memory for
 	// a moment and takes a third less time.
 	debug.SetGCPercent(400)
-	in := lang.Inputs{Vars: vars.vars, Env: os.LookupEnv, Version: version, Deadline: evaluation}
+	in := lang.Inputs{Vars: vars.vars, Env: os.LookupEnv, Version: version, Deadline: evaluation, Library: modules.FS}
 	if target == "-" {
 		src, err := io.ReadAll(io.LimitReader(c.std.in, sourceMax))
 		if err != nil {

@@ -94,6 +94,7 @@ func (c *cli) root() *cobra.Command {
 		c.validateCommand(), c.fmtCommand(), c.planCommand(), c.showCommand(), c.applyCommand(), c.confirmCommand(), c.rollbackCommand(), c.historyCommand(),
 		c.statusCommand(), c.convertCommand(), c.explainCommand(), c.runCommand(), c.labCommand(),
 	)
+	root.AddCommand(c.testCommand())
 	root.AddCommand(labHidden()...)
 	return root
 }
