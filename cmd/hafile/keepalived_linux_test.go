@@ -12,25 +12,18 @@ import (
 
 	"hafile/lang/story"
 	"hafile/runtime/lab"
+	"hafile/runtime/lab/netns"
 )
 
 // noise is what a loaded machine may add to a bound of the protocol.
 const noise = 1500 * time.Millisecond
 
-// needs skips a test whose peer is not installed.
-func needs(t testing.TB, program, pkg string) {
-	t.Helper()
-	if _, err := exec.LookPath(program); err != nil {
-		t.Skipf("needs %s: apt-get install %s", program, pkg)
-	}
-}
-
 // TestBesideKeepalived plays the faults of a pair of which one member is keepalived, in
 // both roles and both versions, and holds each change of owner against the protocol's
 // bound. tcpdump reads every advert meanwhile and must not find a malformed one.
 func TestBesideKeepalived(t *testing.T) {
-	needs(t, "keepalived", "keepalived")
-	needs(t, "tcpdump", "tcpdump")
+	netns.Needs(t, "keepalived", "keepalived")
+	netns.Needs(t, "tcpdump", "tcpdump")
 	for _, version := range []int{2, 3} {
 		interval := time.Second
 		if version == 3 {
@@ -111,7 +104,7 @@ func (g group) playFaults(t *testing.T, l *lab.Lab) {
 // TestEqualPrioritiesBesideKeepalived: whoever is active stays so, and after a partition
 // the larger address wins (RFC 9568, 6.4.3).
 func TestEqualPrioritiesBesideKeepalived(t *testing.T) {
-	needs(t, "keepalived", "keepalived")
+	netns.Needs(t, "keepalived", "keepalived")
 	for _, version := range []int{2, 3} {
 		interval := time.Second
 		if version == 3 {
@@ -143,7 +136,7 @@ func TestEqualPrioritiesBesideKeepalived(t *testing.T) {
 // backup first, then the active one. Only stopping keepalived itself may cost anything:
 // it leaves for a skew.
 func TestMigrationFromKeepalived(t *testing.T) {
-	needs(t, "keepalived", "keepalived")
+	netns.Needs(t, "keepalived", "keepalived")
 	g := group{version: 2, interval: time.Second, a: member{150, true}, b: member{100, true}}
 	l := g.up(t)
 	ctx := t.Context()

@@ -10,13 +10,15 @@ import (
 	"time"
 
 	"hafile/runtime/lab"
+	"hafile/runtime/lab/netns"
 )
 
 // TestRefusals: what cannot be applied gets one message that names the next step, its
 // exit code, and changes nothing: the daemon's status before and after is the same plan.
 func TestRefusals(t *testing.T) {
-	g := group{version: 2, interval: time.Second, a: member{priority: 150}, b: member{priority: 100, keepalived: true}}
-	l := g.up(t)
+	g := group{version: 2, interval: time.Second, a: member{priority: 150}, b: member{priority: 100}}
+	l := g.boot(t)
+	must(t, l.Apply(t.Context(), l.Dir, "a"))
 	if err := l.AwaitOwner(t.Context(), groupVIP, "a", g.down(150)+noise); err != nil {
 		t.Fatal(err)
 	}
@@ -83,7 +85,7 @@ func TestRefusals(t *testing.T) {
 // TestNeighbourInAnotherDialect: a router that would share a VRID with somebody whom it
 // cannot understand is refused, and the message says what the neighbour speaks.
 func TestNeighbourInAnotherDialect(t *testing.T) {
-	needs(t, "keepalived", "keepalived")
+	netns.Needs(t, "keepalived", "keepalived")
 	peer := group{version: 2, interval: time.Second, a: member{priority: 150}, b: member{priority: 100, keepalived: true}}
 	l := peer.boot(t)
 	if err := l.AwaitOwner(t.Context(), groupVIP, "b", peer.down(100)+noise); err != nil {

@@ -8,6 +8,7 @@ import (
 
 	"hafile/lang/story"
 	"hafile/runtime/lab"
+	"hafile/runtime/lab/netns"
 )
 
 // BenchmarkTakeover moves the VIP from a to b and back, by hafile and by Debian's
@@ -20,7 +21,7 @@ import (
 //
 // Run it with: go test -run '^$' -bench Takeover -benchtime 3x ./cmd/hafile
 func BenchmarkTakeover(b *testing.B) {
-	needs(b, "keepalived", "keepalived")
+	netns.Needs(b, "keepalived", "keepalived")
 	for _, kind := range []story.Kind{story.Kill, story.Cut, story.Stop} {
 		for _, peer := range []string{"hafile", "keepalived"} {
 			ka := peer == "keepalived"

@@ -137,6 +137,7 @@ func TestEveryAddressIsAnnouncedOnceThenRepeatedInPaces(t *testing.T) {
 }
 
 func TestANeighbourMovesTheAddressToUs(t *testing.T) {
+	netns.Needs(t, "ip", "iproute2")
 	a, b, i := pair(t)
 	ann := start(t, a)
 	i.Router = true
@@ -238,6 +239,7 @@ func probeIn(t *testing.T, ctx context.Context, n *netns.NS, vips string) (out s
 }
 
 func TestAProbeIsAnsweredByARealKernel(t *testing.T) {
+	netns.Needs(t, "ip", "iproute2")
 	a, b, _ := pair(t)
 	if err := b.AddAddress("eth0", netip.MustParsePrefix("10.0.0.9/32")); err != nil {
 		t.Fatal(err)

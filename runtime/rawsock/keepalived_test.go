@@ -5,6 +5,7 @@ package rawsock
 import (
 	"bufio"
 	"fmt"
+	"hafile/runtime/lab/netns"
 	"io"
 	"net/netip"
 	"os"
@@ -69,10 +70,7 @@ func own(a *wire.Advert) wire.Advert {
 // line by line.
 func (h host) keepalived(t *testing.T) <-chan string {
 	t.Helper()
-	bin, err := exec.LookPath("keepalived")
-	if err != nil {
-		t.Skip("needs keepalived")
-	}
+	bin := netns.Needs(t, "keepalived", "keepalived")
 	var conf strings.Builder
 	for i := range dialects {
 		d := &dialects[i]

@@ -23,6 +23,7 @@ import (
 func space(t *testing.T) *netns.NS {
 	t.Helper()
 	n := netns.NewT(t)
+	netns.Needs(t, "ip", "iproute2") // the stranger who changes addresses
 	for _, which := range []string{"all", "default"} {
 		if err := n.Sysctl("net.ipv4.conf."+which+".promote_secondaries", "0"); err != nil {
 			t.Fatal(err)
@@ -431,7 +432,9 @@ func TestIPv6IsInstalledWithoutDetectionAndDeprecated(t *testing.T) {
 
 func TestTheKernelsReasonIsInTheRefusal(t *testing.T) {
 	n := space(t)
-	ip(t, n, "sysctl -qw net.ipv6.conf.eth0.disable_ipv6=1")
+	if err := n.Sysctl("net.ipv6.conf.eth0.disable_ipv6", "1"); err != nil {
+		t.Fatal(err)
+	}
 	o, said := run(t, n, nil)
 	o.Want(1, on("eth0", "2001:db8::9/128", "10.0.0.9/32"))
 	r := await(t, said, "the refusal", gen(1)).report

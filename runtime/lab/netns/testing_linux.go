@@ -1,6 +1,9 @@
 package netns
 
-import "sync"
+import (
+	"os/exec"
+	"sync"
+)
 
 // TB is what the helpers for tests need of a *testing.T.
 type TB interface {
@@ -61,4 +64,15 @@ func NodeT(t TB, s *Segment, p Port) *NS {
 		t.Fatalf("%v", err)
 	}
 	return n
+}
+
+// Needs skips the test where a program is not installed, saying which package of Debian
+// has it, and returns where it is.
+func Needs(t TB, program, pkg string) string {
+	t.Helper()
+	path, err := exec.LookPath(program)
+	if err != nil {
+		t.Skipf("needs %s: apt-get install %s", program, pkg)
+	}
+	return path
 }
