@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"strings"
 
 	"hafile/lang/plan"
 )
@@ -164,7 +163,7 @@ func pairs[T any](before, after []T, address func(*T) plan.Addr, same func(b, a 
 	}
 	var fresh []*T
 	for _, a := range rest {
-		if !match(a, func(b *T) bool { return moved(moves, address(b)) == address(a) }) {
+		if !match(a, func(b *T) bool { return plan.MovedTo(moves, address(b)) == address(a) }) {
 			fresh = append(fresh, a)
 		}
 	}
@@ -180,18 +179,6 @@ func pairs[T any](before, after []T, address func(*T) plan.Addr, same func(b, a 
 	}
 	slices.SortStableFunc(all, func(x, y pair[T]) int { return cmp.Compare(x.at(), y.at()) })
 	return all
-}
-
-// moved is where an address went: as it is written, or with the module or block around it.
-// It is empty where no move is about it.
-func moved(moves []plan.Move, a plan.Addr) plan.Addr {
-	for _, m := range moves {
-		rest, under := strings.CutPrefix(string(a), string(m.From))
-		if under && (rest == "" || rest[0] == '.' || rest[0] == '[') {
-			return m.To + plan.Addr(rest)
-		}
-	}
-	return ""
 }
 
 func sameWire(b, a *plan.Instance) bool { return b.Wire() == a.Wire() }

@@ -54,10 +54,16 @@ func joins(was, in *plan.Instance) bool {
 	return a.Family == b.Family && a.Netns == b.Netns && a.Transport == b.Transport && (a.Transport == plan.Multicast || a == b)
 }
 
-// Predecessor is what an instance was in the plan before; nil if it was not there.
+// Predecessor is what an instance was in the plan before: of its name, as a moved block
+// says, or of its identity; nil if it was not there.
 func Predecessor(before, after *plan.Plan, in *plan.Instance) *plan.Instance {
 	if was := before.Desired.Instance(in.Address); was != nil {
 		return was
+	}
+	for i := range before.Desired.Instances {
+		if was := &before.Desired.Instances[i]; plan.MovedTo(after.Moved, was.Address) == in.Address {
+			return was
+		}
 	}
 	for i := range before.Desired.Instances {
 		was := &before.Desired.Instances[i]

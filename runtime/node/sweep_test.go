@@ -3,6 +3,7 @@ package node
 import (
 	"fmt"
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
@@ -154,4 +155,48 @@ func TestIdentitiesSweptThroughAPair(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestWhatAnInstanceKeeps: which of the identities before go on beside an instance.
+func TestWhatAnInstanceKeeps(t *testing.T) {
+	of := func(lines ...string) *Resolved {
+		r := &Resolved{Plan: &plan.Plan{Language: plan.Language, Node: "self"}, Hosts: map[plan.Addr]Host{}}
+		for _, l := range lines {
+			r.add(strings.Fields(l + " vips=10.0.0.100"))
+		}
+		return r
+	}
+	moved := of("b eth0 52")
+	moved.Plan.Moved = []plan.Move{{From: "instance.a", To: "instance.b"}}
+	inSweep := of("a eth0 52")
+	inSweep.Former = Sweep(of("a eth0 51"), inSweep)
+	for _, tt := range []struct {
+		claim         string
+		before, after *Resolved
+		want          string
+	}{
+		{"nothing, if nothing of it has changed", of("a eth0 51 ms=100"), of("a eth0 51 ms=300 prio=7"), "map[]"},
+		{"the id", of("a eth0 51"), of("a eth0 52"), "map[instance.a:[eth0 ipv4 VRID 51 v3 multicast]]"},
+		{"the interval of version 2", of("a eth0 51 version=2 ms=1000"), of("a eth0 51 version=2 ms=2000"), "map[instance.a:[eth0 ipv4 VRID 51 v2 multicast]]"},
+		{"the password", of("a eth0 51 version=2 password=1"), of("a eth0 51 version=2 password=2"), "map[instance.a:[eth0 ipv4 VRID 51 v2 multicast]]"},
+		{"under a new name that is written", of("a eth0 51"), moved, "map[instance.b:[eth0 ipv4 VRID 51 v3 multicast]]"},
+		{"not under a name that nobody has written", of("a eth0 51"), of("b eth0 52"), "map[]"},
+		{"two of them", inSweep, of("a eth0 53"), "map[instance.a:[eth0 ipv4 VRID 52 v3 multicast eth0 ipv4 VRID 51 v3 multicast]]"},
+		{"the later one on the way back", inSweep, of("a eth0 51"), "map[instance.a:[eth0 ipv4 VRID 52 v3 multicast]]"},
+		{"nothing of an exchange", of("a eth0 51", "b eth0 52"), of("a eth0 52", "b eth0 51"), "map[]"},
+	} {
+		got := map[plan.Addr][]string{}
+		for a, formers := range Sweep(tt.before, tt.after) {
+			for _, f := range formers {
+				got[a] = append(got[a], f.Key.String())
+			}
+		}
+		if fmt.Sprint(got) != tt.want {
+			t.Errorf("%s: kept %v, want %s", tt.claim, got, tt.want)
+		}
+	}
+	crowd := of("a eth0 52", "b eth0 51")
+	if c := Crowded(crowd.Plan, Sweep(of("a eth0 51"), crowd)); c.Of != "instance.a" || c.Taker != "instance.b" {
+		t.Errorf("another one takes what is kept: %+v", c)
+	}
 }
