@@ -97,3 +97,39 @@ func BenchmarkModules(b *testing.B) {
 		})
 	}
 }
+
+// wholeRoots is n pairs whose every expression asks for a root with all of its names.
+func wholeRoots(n int) []byte {
+	var nodes, pairs strings.Builder
+	for i := range n {
+		fmt.Fprintf(&nodes, "node \"a%[1]d\" { address = \"10.%[2]d.%[3]d.1/24\" }\nnode \"b%[1]d\" { address = \"10.%[2]d.%[3]d.2/24\" }\n", i, i/250, i%250)
+		fmt.Fprintf(&pairs, "    p%d = { a = \"a%d\", b = \"b%d\", vip = \"10.%d.%d.10\", vrid = %d }\n", i, i, i, i/250, i%250, i%255+1)
+	}
+	return []byte(nodes.String() + "locals {\n  pairs = {\n" + pairs.String() + `  }
+}
+instance "web" {
+  for_each  = local.pairs
+  interface = "eth0"
+  router_id = each.value.vrid
+  members   = [node[each.value.a], node[each.value.b]]
+  vip { address = each.value.vip }
+}
+output "owners" { value = { for k, i in instance.web : k => i.preferred } }
+output "count" { value = length(node) }
+`)
+}
+
+// BenchmarkWholeRoots: node[each.key] in every instance is not quadratic.
+func BenchmarkWholeRoots(b *testing.B) {
+	for _, n := range []int{500, 2000, 8000} {
+		src := wholeRoots(n)
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			for b.Loop() {
+				if _, ds := CompileSource("x.ha.hcl", src, Inputs{}); len(ds) > 0 {
+					b.Fatal(ds[0])
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N*n), "µs/pair")
+		})
+	}
+}

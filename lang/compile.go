@@ -170,13 +170,13 @@ func (c *compiler) run() {
 	c.readNotifies()
 	c.readInstances()
 	c.readGroups()
-	c.readMoves()
 	c.e.Preconditions()
 	for _, o := range c.e.Outputs() {
 		c.res.Outputs[o.Name] = Output{Value: o.Value, Sensitive: o.Sensitive, Description: o.Description}
 	}
 	c.res.Env = c.e.Env()
 	c.index()
+	c.readMoves()
 	if c.failed() {
 		return // a proof about half a fleet proves nothing
 	}

@@ -279,7 +279,11 @@ func (c *compiler) oneOwner() {
 
 func weightsOf(m *member) (neg, pos int) {
 	for _, t := range m.plan.Track {
-		neg, pos = neg+min(t.Weight, 0), pos+max(t.Weight, 0)
+		w := t.Weight
+		if t.Reverse {
+			w = -w
+		}
+		neg, pos = neg+min(w, 0), pos+max(w, 0)
 	}
 	return neg, pos
 }
@@ -294,7 +298,8 @@ func (c *compiler) weigh(in *instance) {
 	}
 	preferred, next := ranked(in)
 	for _, t := range preferred.plan.Track {
-		if t.Weight != 0 && !pivotal(preferred, next, t) {
+		// What reverse does is written on purpose, and is no failure that moves something.
+		if t.Weight != 0 && !t.Reverse && !pivotal(preferred, next, t) {
 			c.powerless(in, preferred, next, t)
 		}
 	}

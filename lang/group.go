@@ -121,7 +121,7 @@ func (c *compiler) readMoves() {
 		case !c.exists(m.To):
 			c.report(diag.Error, "HA1003", at, m.To, fmt.Sprintf("there is no %s to move to", m.To), "Name what it is called now.")
 		default:
-			c.moved = append(c.moved, plan.Move{From: m.From, To: m.To})
+			c.moved = append(c.moved, plan.Move{From: m.From, To: m.To, Src: c.src(at)})
 		}
 	}
 	for _, m := range c.e.Removals() {
@@ -129,7 +129,7 @@ func (c *compiler) readMoves() {
 			c.report(diag.Error, "HA1006", m.Range, m.From, fmt.Sprintf("%s is still declared", m.From), "Remove its block, or the removed one.")
 			continue
 		}
-		c.removed = append(c.removed, plan.Removal{From: m.From, Release: m.Release})
+		c.removed = append(c.removed, plan.Removal{From: m.From, Release: m.Release, Src: c.src(m.Range)})
 	}
 }
 

@@ -2,14 +2,19 @@ package lang
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"testing/fstest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
 
+	"hafile/lang/module"
 	"hafile/lang/plan"
+	"hafile/lang/schema"
 )
 
 // tree is a file system of name and content pairs.
@@ -224,6 +229,10 @@ func TestMovedTakesForEach(t *testing.T) {
 		}
 		removed { from = instance.gone }`, "pair/main.ha.hcl", pairModule), ".", Inputs{})
 	p := r.Plans["lb1"]
+	for i := range p.Moved {
+		p.Moved[i].Src = plan.Src{}
+	}
+	p.Removed[0].Src = plan.Src{}
 	want := []plan.Move{
 		{From: `instance.web["a"]`, To: `module.web["a"].instance.web`},
 		{From: `instance.web["b"]`, To: `module.web["b"].instance.web`},
@@ -237,118 +246,72 @@ func TestMovedTakesForEach(t *testing.T) {
 	}
 }
 
-// Everything that the language can say and that no other test says.
+// testdata/everything uses every argument of every block, and its plan shows where each
+// arrives.
 func TestEverythingReachesThePlan(t *testing.T) {
-	r := good(t, tree("x.ha.hcl", `
-		node "a" {
-		  address  = "10.0.0.11/24"
-		  address6 = "2001:db8::11/64"
-		  netns    = "blue"
-		  speaks   = "keepalived-2.2"
-		  status   = "10.0.0.11:7112"
-		  ssh      = "root@a"
-		}
-		node "b" {
-		  address  = "10.0.0.12/24"
-		  address6 = "2001:db8::12/64"
-		}
-		check "f" {
-		  file {
-		    path  = "/run/load"
-		    value = true
-		  }
-		  weight  = -2
-		  on_fail = "release"
-		}
-		notify "w" {
-		  on = ["active"]
-		  webhook {
-		    url     = "https://hooks.example.net/ha"
-		    token   = credential("hook")
-		    headers = { X-Node = self.name }
-		  }
-		}
-		instance "v6" {
-		  interface   = "eth0"
-		  router_id   = 61
-		  members     = [node.a, node.b]
-		  virtual_mac = true
-		  accept      = false
-		  lease       = "strict"
-		  release     = "at_once"
-		  multicast_group = "ff02::99"
-		  notify      = [notify.w]
-		  auth {
-		    type = "hmac"
-		    mode = "permissive"
-		    key {
-		      id     = 7
-		      secret = secret_file("/etc/hafile/keys/7")
-		    }
-		  }
-		  vip { address = "fe80::61" }
-		  vip {
-		    address        = "2001:db8::10/64"
-		    install_prefix = true
-		  }
-		  vip {
-		    address   = "10.0.0.10/24"
-		    advertise = false
-		    scope     = "link"
-		    label     = "eth0:x"
-		  }
-		  route {
-		    to    = "default"
-		    table = 100
-		    nexthop { via = "2001:db8::1" }
-		    nexthop {
-		      interface = "eth1"
-		      weight    = 3
-		    }
-		  }
-		  rule {
-		    priority        = 100
-		    from            = "2001:db8::10"
-		    table           = 100
-		    suppress_prefix = 0
-		  }
-		  track { check = check.f }
-		  track {
-		    interface = "eth1.100"
-		    reverse   = true
-		    weight    = 10
-		  }
-		  track { route = "::/0" }
-		  guard {
-		    min_live_peers       = 1
-		    not_while_flapping   = "5m"
-		    window               = "22:00-04:00"
-		    require_backup_ready = true
-		  }
-		  lifecycle { prevent_release = length(["x"]) == 1 }
-		}
-		instance "u" {
-		  interface = "eth0"
-		  router_id = 62
-		  transport = "unicast"
-		  ttl       = 64
-		  min_ttl   = 60
-		  members   = [node.b, node.a]
-		  vip { address = "10.0.0.20" }
-		  track { instance = instance.v6 }
-		}`), ".", Inputs{})
-	p := r.Plans["a"]
-	compare(t, "testdata/everything.a.plan.golden.json", indent(t, p))
-	for _, lacking := range plan.Unsupported(p) {
-		if lacking.Code != plan.CodeUnsupported {
-			t.Error(lacking)
-		}
+	r, ds := Compile(os.DirFS("testdata/everything"), ".", Inputs{Version: "0.1.0"})
+	if ds.HasErrors() {
+		t.Fatal(text(ds, r))
 	}
+	p := r.Plans["a"]
+	compare(t, "testdata/everything/a.plan.golden.json", indent(t, p))
 	if got := p.Desired.Instance("instance.u").Peers("a"); len(got) != 1 || got[0].String() != "10.0.0.12" {
 		t.Errorf("peers %v", got)
 	}
 	if n := r.Nodes[0]; n.SSH != "root@a" || n.Status == "" || n.Prefix6.Bits() != 64 {
 		t.Errorf("%+v", n)
+	}
+	if len(r.Unsupported["a"]) == 0 {
+		t.Error("everything is supported: then this release has no use for plan.Unsupported")
+	}
+	for _, d := range r.Unsupported["a"] {
+		complete(t, d)
+		if d.Range == nil {
+			t.Errorf("no place: %+v", d)
+		}
+	}
+}
+
+// What no file uses was never tried.
+func TestEverythingUsesEveryArgument(t *testing.T) {
+	used := map[string]bool{}
+	files, _ := filepath.Glob("testdata/everything/*.ha.hcl")
+	for _, file := range files {
+		src, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, ds := module.Parse(file, src)
+		if ds.HasErrors() {
+			t.Fatal(ds)
+		}
+		uses(body.(*hclsyntax.Body), "", used)
+	}
+	var walk func(b *schema.Block, path string)
+	walk = func(b *schema.Block, path string) {
+		if b.ForEach && !used[path+".for_each"] {
+			t.Errorf("%s.for_each is nowhere in testdata/everything", path)
+		}
+		for _, a := range b.Args {
+			if !used[path+"."+a.Name] && !a.Later && a.Wrong == "" {
+				t.Errorf("%s.%s is nowhere in testdata/everything", path, a.Name)
+			}
+		}
+		for _, n := range b.Blocks {
+			if !n.Later {
+				walk(n, path+"/"+n.Name)
+			}
+		}
+	}
+	walk(&schema.File, "")
+}
+
+func uses(b *hclsyntax.Body, path string, into map[string]bool) {
+	for name := range b.Attributes {
+		into[path+"."+name] = true
+	}
+	for _, n := range b.Blocks {
+		uses(n.Body, path+"/"+n.Type, into)
 	}
 }
 

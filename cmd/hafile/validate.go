@@ -49,6 +49,19 @@ func (c *cli) validate(target string, vars *varFlags, asJSON, strict bool) error
 	return nil
 }
 
+// later counts what the plans ask for and this release cannot do.
+func later(conf *config) int {
+	seen := map[diag.Range]bool{}
+	for _, lacking := range conf.Unsupported {
+		for _, d := range lacking {
+			if d.Range != nil {
+				seen[*d.Range] = true
+			}
+		}
+	}
+	return len(seen)
+}
+
 // valid says what was checked, and what was not.
 func (v *view) valid(conf *config) {
 	instances := map[string]bool{}
@@ -61,4 +74,7 @@ func (v *view) valid(conf *config) {
 		plural(len(instances), "instance"), plural(len(conf.diags), "warning"), plural(len(conf.Accepted), "warning"))
 	v.line("Checked: syntax, references, bounds, and that the members of each instance agree.")
 	v.line("Not checked: this machine, the running daemon, what secrets contain. hafile plan does.")
+	if n := later(conf); n > 0 {
+		v.line("Not in this release: %s that the files ask for; plan and apply refuse them by name.", plural(n, "thing"))
+	}
 }

@@ -7,8 +7,8 @@ import "strings"
 func Nearest(name string, candidates []string) string {
 	best, bestAt := "", max(1, len(name)/3)+1
 	for _, c := range candidates {
-		if c == name {
-			continue
+		if n := len(name) - len(c); c == name || max(n, -n) >= 4*bestAt {
+			continue // runes have at most four bytes, so that it cannot be nearer
 		}
 		if d := distance(strings.ToLower(name), strings.ToLower(c)); d < bestAt {
 			best, bestAt = c, d

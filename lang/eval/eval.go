@@ -41,6 +41,8 @@ type session struct {
 
 	byAddr  map[plan.Addr]*Object
 	byName  map[string]*Object // nodes
+	nodes   []*Object
+	guesses int
 	blocks  map[plan.Addr]*Block
 	members map[plan.Addr][]Member
 	used    map[string]string // env() -> hash

@@ -41,13 +41,21 @@ func (e *Evaluator) node(name string) *Object {
 	return e.byName[name]
 }
 
+// allNodes are looked for once: a typo in a module may be made four thousand times.
+func (e *Evaluator) allNodes() []*Object {
+	if e.nodes == nil {
+		e.nodes = e.top.All("node")
+	}
+	return e.nodes
+}
+
 func (e *Evaluator) unknownNode(name string, at hcl.Range, s scope) {
 	var names []string
-	for _, o := range e.top.All("node") {
+	for _, o := range e.allNodes() {
 		names = append(names, o.NodeName())
 	}
 	detail := fmt.Sprintf("Declare it: node %q { address = \"...\" }.", name)
-	if near := diag.Nearest(name, names); near != "" {
+	if near := e.guess(name, names); near != "" {
 		detail = fmt.Sprintf("Did you mean %q?", near)
 	} else if len(names) > 0 {
 		detail = fmt.Sprintf("Declared are %s.", quoteAll(names[:min(len(names), 8)]))

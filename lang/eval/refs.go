@@ -27,6 +27,17 @@ func (e *Evaluator) missing(kind, name string, t hcl.Traversal, s scope) {
 	e.add(d)
 }
 
+// guessesMax is how many mistakes are answered with a name: to look for the nearest of
+// 4,000 names 4,000 times would take minutes, and nobody reads so far.
+const guessesMax = 100
+
+func (e *Evaluator) guess(name string, candidates []string) string {
+	if e.guesses++; e.guesses > guessesMax {
+		return ""
+	}
+	return diag.Nearest(name, candidates)
+}
+
 func kindWord(kind string) string {
 	switch kind {
 	case "var":
@@ -43,7 +54,7 @@ func (e *Evaluator) meant(kind, name string) (string, []diag.Related) {
 		return fmt.Sprintf("%s.%s is declared outside of the module, which sees its own names only. Pass what it needs as a variable; a member block names any node: member \"NAME\" { }.", kind, name),
 			[]diag.Related{{Range: r, Message: kind + "." + name + " is declared here"}}
 	}
-	if near := diag.Nearest(name, e.m.Names(kind)); near != "" {
+	if near := e.guess(name, e.m.Names(kind)); near != "" {
 		r := e.declRange(kind, near)
 		return fmt.Sprintf("Did you mean %s.%s (%s:%d)?", kind, near, r.Filename, r.Start.Line),
 			[]diag.Related{{Range: r, Message: kind + "." + near + " is declared here"}}

@@ -6,6 +6,7 @@ import "strings"
 type Move struct {
 	From Addr `json:"from"`
 	To   Addr `json:"to"`
+	Src  Src  `json:"src,omitzero"`
 }
 
 // MovedTo is where an address went: as it is written, or with the module or block around
@@ -26,6 +27,7 @@ type Removal struct {
 	// Release is how its addresses go: "hand_over" as a stop would, or
 	// "keep_until_peer": not before another member has them.
 	Release string `json:"release"`
+	Src     Src    `json:"src,omitzero"`
 }
 
 // How a removed instance lets its addresses go.

@@ -27,7 +27,7 @@ func Unsupported(p *Plan) []Problem {
 		u.add(true, g.Address, "instances", g.Src, "a sync group")
 	}
 	for _, r := range p.Removed {
-		u.add(r.Release != RemoveHandOver, r.From, "release", Src{}, "release = %q", r.Release)
+		u.add(r.Release != RemoveHandOver, r.From, "release", r.Src, "release = %q", r.Release)
 	}
 	return u
 }

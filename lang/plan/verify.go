@@ -55,7 +55,7 @@ func Verify(p *Plan) []Problem {
 	}
 	for _, r := range p.Removed {
 		if r.Release != RemoveHandOver && r.Release != RemoveKeepUntilPeer {
-			v.add("HA1101", r.From, "release", Src{}, "%q is neither %s nor %s", r.Release, RemoveHandOver, RemoveKeepUntilPeer)
+			v.add("HA1101", r.From, "release", r.Src, "%q is neither %s nor %s", r.Release, RemoveHandOver, RemoveKeepUntilPeer)
 		}
 	}
 	return v.problems
