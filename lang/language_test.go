@@ -327,6 +327,22 @@ func TestLoopsEndAtTheDeadline(t *testing.T) {
 	}
 }
 
+// Five levels of ten calls each are a few lines and a hundred thousand modules.
+func TestTooManyCallsAreRefused(t *testing.T) {
+	fsys := fstest.MapFS{"m5/x.ha.hcl": {Data: []byte("locals { a = 1 }\n")}}
+	for level := range 5 {
+		var b strings.Builder
+		for i := range 10 {
+			fmt.Fprintf(&b, "module \"m%d\" { source = \"../m%d\" }\n", i, level+1)
+		}
+		fsys[fmt.Sprintf("m%d/x.ha.hcl", level)] = &fstest.MapFile{Data: []byte(b.String())}
+	}
+	_, ds := Compile(fsys, "m0", Inputs{})
+	if len(ds) != 1 || ds[0].Code != "HA1010" {
+		t.Fatalf("%v", ds)
+	}
+}
+
 func TestTooManyFilesAreRefused(t *testing.T) {
 	fsys := fstest.MapFS{}
 	for i := range 10_000 {

@@ -43,6 +43,8 @@ type session struct {
 	byName  map[string]*Object // nodes
 	nodes   []*Object
 	guesses int
+	entries int  // calls of modules
+	overrun bool // there were too many, and that was said
 	blocks  map[plan.Addr]*Block
 	members map[plan.Addr][]Member
 	used    map[string]string // env() -> hash

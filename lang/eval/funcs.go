@@ -41,7 +41,7 @@ func Functions() map[string]function.Function {
 		"min": stdlib.MinFunc, "parseint": stdlib.ParseIntFunc, "pow": stdlib.PowFunc, "signum": stdlib.SignumFunc,
 
 		"chomp": stdlib.ChompFunc, "format": stdlib.FormatFunc, "formatlist": stdlib.FormatListFunc,
-		"indent": stdlib.IndentFunc, "join": stdlib.JoinFunc, "lower": stdlib.LowerFunc, "upper": stdlib.UpperFunc,
+		"indent": indentFunc, "join": stdlib.JoinFunc, "lower": stdlib.LowerFunc, "upper": stdlib.UpperFunc,
 		"regex": stdlib.RegexFunc, "regexall": stdlib.RegexAllFunc, "replace": replaceFunc, "split": stdlib.SplitFunc,
 		"strlen": stdlib.StrlenFunc, "substr": stdlib.SubstrFunc, "trim": stdlib.TrimFunc,
 		"trimspace": stdlib.TrimSpaceFunc, "trimprefix": stdlib.TrimPrefixFunc, "trimsuffix": stdlib.TrimSuffixFunc,
@@ -76,6 +76,20 @@ func Functions() map[string]function.Function {
 // capsule is a reference to a secret. It holds the reference and never the bytes, and no
 // string function takes it, so that no expression can show what it points to.
 var capsule = cty.Capsule("secret reference", reflect.TypeOf(plan.Secret{}))
+
+// indentFunc refuses what would fill the memory with blanks.
+var indentFunc = function.New(&function.Spec{
+	Params: []function.Parameter{{Name: "spaces", Type: cty.Number}, strParam("string")},
+	Type:   function.StaticReturnType(cty.String),
+	Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
+		if n, acc := args[0].AsBigFloat().Int64(); acc != big.Exact || n < 0 || n > indentMax {
+			return cty.NilVal, function.NewArgErrorf(0, "must be a whole number from 0 to %d", indentMax)
+		}
+		return stdlib.Indent(args[0], args[1])
+	},
+})
+
+const indentMax = 200
 
 // setProductFunc refuses what would fill the memory: three lists of a thousand are a
 // thousand million.

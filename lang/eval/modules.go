@@ -47,16 +47,36 @@ func (e *Evaluator) enterCalls() []*Evaluator {
 		}
 		objects, _ := e.Objects(d)
 		for _, o := range objects {
+			if e.tooManyCalls(d) {
+				return e.inside
+			}
 			e.inside = append(e.inside, e.enterCall(d, o))
 		}
 	}
 	return e.inside
 }
 
+// entriesMax is how many calls of modules there may be: a module that calls thirty, each
+// of which calls thirty, is small as text and fills any memory five levels down.
+const entriesMax = 50_000
+
+func (e *Evaluator) tooManyCalls(d *module.Decl) bool {
+	if e.entries < entriesMax {
+		return false
+	}
+	if !e.overrun {
+		e.overrun = true
+		e.errorf("HA1010", scope{addr: e.addr("module." + d.Name)}, d.Range(), fmt.Sprintf("there are more than %d calls of modules", entriesMax),
+			"Modules that call modules multiply. Call fewer, or put what they make into one with for_each.")
+	}
+	return true
+}
+
 func (e *Evaluator) enterCall(d *module.Decl, o *Object) *Evaluator {
 	if o.inside != nil {
 		return o.inside
 	}
+	e.entries++
 	c := e.callOf(d)
 	x := e.evaluator(e.m.Children[d.Name])
 	x.parent, x.caller, x.prefix = e, o, string(o.Addr)+"."
@@ -143,6 +163,9 @@ func (e *Evaluator) moduleValue(d *module.Decl) (cty.Value, bool) {
 	}
 	byKey := map[string]cty.Value{}
 	for _, o := range objects {
+		if e.tooManyCalls(d) {
+			return cty.DynamicVal, false
+		}
 		x := e.enterCall(d, o)
 		outputs := map[string]cty.Value{}
 		for _, name := range x.m.Names("output") {
