@@ -34,7 +34,6 @@ instance "i%[1]d" {
 // modularFleet is sample (d) with n clusters of two machines: a CSV file, a module that
 // is called once for each cluster, references to all of them in a policy and an output.
 func modularFleet(n int) fstest.MapFS {
-	sample := os.DirFS("../examples/fleet")
 	read := func(name string) string {
 		raw, err := os.ReadFile("../examples/fleet/" + name)
 		if err != nil {
@@ -42,7 +41,6 @@ func modularFleet(n int) fstest.MapFS {
 		}
 		return string(raw)
 	}
-	_ = sample
 	var csv, clusters strings.Builder
 	csv.WriteString("name,cluster,address,rank\n")
 	clusters.WriteString("  clusters = {\n")
