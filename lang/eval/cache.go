@@ -14,6 +14,7 @@ import (
 type static struct {
 	schemas  map[*schema.Block]*hcl.BodySchema
 	contents map[*hclsyntax.Body]*content
+	judged   map[*hclsyntax.Body]*hcl.BodyContent // by the schema of a condition
 	refs     map[hclsyntax.Expression][]hcl.Traversal
 	repeats  map[*module.Decl]*repeat
 	dynamics map[*module.Decl]map[hcl.Range]dynamicBlock
@@ -23,7 +24,8 @@ type static struct {
 func newStatic() *static {
 	return &static{
 		schemas: map[*schema.Block]*hcl.BodySchema{}, contents: map[*hclsyntax.Body]*content{},
-		refs: map[hclsyntax.Expression][]hcl.Traversal{}, repeats: map[*module.Decl]*repeat{},
+		judged: map[*hclsyntax.Body]*hcl.BodyContent{},
+		refs:   map[hclsyntax.Expression][]hcl.Traversal{}, repeats: map[*module.Decl]*repeat{},
 		dynamics: map[*module.Decl]map[hcl.Range]dynamicBlock{}, self: map[*module.Decl]bool{},
 	}
 }
@@ -56,6 +58,21 @@ func (st *static) content(body hcl.Body, b *schema.Block) (*hcl.BodyContent, hcl
 		st.contents[native] = c
 	}
 	return c.BodyContent, c.diags
+}
+
+// conditions reads a block of condition and error_message.
+func (st *static) conditions(body hcl.Body) *hcl.BodyContent {
+	native, is := body.(*hclsyntax.Body)
+	if !is {
+		c, _, _ := body.PartialContent(conditionSchema)
+		return c
+	}
+	c := st.judged[native]
+	if c == nil {
+		c, _, _ = native.PartialContent(conditionSchema)
+		st.judged[native] = c
+	}
+	return c
 }
 
 // references are the traversals of an expression.
@@ -105,7 +122,7 @@ func (st *static) dynamic(d *module.Decl) map[hcl.Range]dynamicBlock {
 func (st *static) mentionsSelf(d *module.Decl, body hcl.Body) bool {
 	known, seen := st.self[d]
 	if !seen {
-		known = mentions(dynblock.WalkVariables(body), d.Schema)
+		known = st.mentions(dynblock.WalkVariables(body), d.Schema)
 		st.self[d] = known
 	}
 	return known

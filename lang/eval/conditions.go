@@ -28,7 +28,7 @@ var conditionSchema = &hcl.BodySchema{Attributes: []hcl.AttributeSchema{{Name: "
 // condition evaluates a block of condition and error_message: a validation, a
 // precondition or an assert. The message is evaluated only where it is needed.
 func (e *Evaluator) condition(what string, body hcl.Body, s scope) (v verdict, at hcl.Range, message string) {
-	content, _, _ := body.PartialContent(conditionSchema)
+	content := e.text.conditions(body)
 	cond, text := content.Attributes["condition"], content.Attributes["error_message"]
 	if cond == nil || text == nil {
 		e.errorf("HA1007", s, body.MissingItemRange(), what+" needs condition and error_message", "Write both.")

@@ -164,18 +164,18 @@ func (e *Evaluator) expand(o *Object, s scope) (hcl.Body, bool) {
 			return o.body, true
 		}
 	}
-	ctx, ok := e.context(walkVars(dynblock.WalkExpandVariables(o.body), o.schema), s)
+	ctx, ok := e.context(e.text.walk(dynblock.WalkExpandVariables(o.body), o.schema), s)
 	if !ok {
 		return nil, false
 	}
 	return dynblock.Expand(o.body, ctx, dynblock.OptCheckForEach(checkForEach)), true
 }
 
-func walkVars(n dynblock.WalkVariablesNode, bs *schema.Block) []hcl.Traversal {
-	vars, children := n.Visit(bs.HCL())
+func (st *static) walk(n dynblock.WalkVariablesNode, bs *schema.Block) []hcl.Traversal {
+	vars, children := n.Visit(st.schema(bs))
 	for _, c := range children {
 		if nested := bs.Block(c.BlockTypeName); nested != nil {
-			vars = append(vars, walkVars(c.Node, nested)...)
+			vars = append(vars, st.walk(c.Node, nested)...)
 		}
 	}
 	return vars
@@ -204,14 +204,14 @@ func (e *Evaluator) mentionsSelf(o *Object) bool {
 	return e.text.mentionsSelf(o.decl, o.body)
 }
 
-func mentions(n dynblock.WalkVariablesNode, bs *schema.Block) bool {
-	vars, children := n.Visit(bs.HCL())
+func (st *static) mentions(n dynblock.WalkVariablesNode, bs *schema.Block) bool {
+	vars, children := n.Visit(st.schema(bs))
 	if slices.ContainsFunc(vars, func(t hcl.Traversal) bool { return t.RootName() == "self" }) {
 		return true
 	}
 	return slices.ContainsFunc(children, func(c dynblock.WalkVariablesChild) bool {
 		nested := bs.Block(c.BlockTypeName)
-		return nested != nil && !nested.PerNode && mentions(c.Node, nested)
+		return nested != nil && !nested.PerNode && st.mentions(c.Node, nested)
 	})
 }
 
