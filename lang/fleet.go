@@ -305,7 +305,8 @@ func (c *compiler) weigh(in *instance) {
 	}
 }
 
-// clamped is HA1302: beyond 1..254 the sum is held, and part of a weight is lost.
+// clamped is HA1302: beyond 1..254 the sum is held, and part of a weight is lost. A
+// warning, because the sum is defined and keepalived holds it alike: such a pair runs today.
 func (c *compiler) clamped(in *instance, m *member) {
 	p := int(m.plan.Priority)
 	if p == plan.OwnerPriority {
@@ -314,10 +315,10 @@ func (c *compiler) clamped(in *instance, m *member) {
 	neg, pos := weightsOf(m)
 	switch {
 	case p+neg < 1:
-		c.report(diag.Error, "HA1302", c.trackRange(m), in.obj.Addr, fmt.Sprintf("the priority of %s falls below 1 in %s", m.name, in.obj.Addr),
+		c.report(diag.Warning, "HA1302", c.trackRange(m), in.obj.Addr, fmt.Sprintf("the priority of %s falls below 1 in %s", m.name, in.obj.Addr),
 			fmt.Sprintf("%d - %d = %d with everything down; it is held at 1, and the rest of the weights is lost. Let them sum up to %d at most.", p, -neg, p+neg, 1-p))
 	case p+pos > 254:
-		c.report(diag.Error, "HA1302", c.trackRange(m), in.obj.Addr, fmt.Sprintf("the priority of %s rises above 254 in %s", m.name, in.obj.Addr),
+		c.report(diag.Warning, "HA1302", c.trackRange(m), in.obj.Addr, fmt.Sprintf("the priority of %s rises above 254 in %s", m.name, in.obj.Addr),
 			fmt.Sprintf("%d + %d = %d with everything up; it is held at 254, and the rest of the weights is lost. Let them sum up to %d at most.", p, pos, p+pos, 254-p))
 	}
 }

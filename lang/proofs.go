@@ -22,6 +22,9 @@ func (c *compiler) unicast(in *instance) {
 		m := &in.members[i]
 		a, n := m.plan.SourceAddress, c.nodes[m.name]
 		if !a.IsValid() {
+			if !c.sentTo(in, m) {
+				continue
+			}
 			arg := "address"
 			if m.plan.Family == plan.IPv6 {
 				arg = "address6"
@@ -39,6 +42,17 @@ func (c *compiler) unicast(in *instance) {
 		}
 		seen[a] = m
 	}
+}
+
+// sentTo reports whether another member that hafile runs sends its adverts to m. What
+// else speaks there has its own list of peers.
+func (c *compiler) sentTo(in *instance, m *member) bool {
+	for i := range in.members {
+		if o := &in.members[i]; o.name != m.name && c.nodes[o.name].Speaks == "" {
+			return true
+		}
+	}
+	return false
 }
 
 // linkLocalFirst is HA1208: routers and hosts tell an IPv6 virtual router by its first

@@ -28,6 +28,7 @@ type segmentKey struct {
 	vrid   uint8
 	family plan.Family
 	group  netip.Addr // another multicast group is another world
+	source netip.Addr // and so are adverts from another address, where they are sent one by one
 	on     any        // port, name or prefix
 }
 
@@ -46,7 +47,11 @@ type segments struct {
 
 func key(in *instance, on any) segmentKey {
 	p := &in.members[0].plan
-	return segmentKey{p.VRID, p.Family, p.MulticastGroup, on}
+	k := segmentKey{vrid: p.VRID, family: p.Family, group: p.MulticastGroup, on: on}
+	if p.Transport == plan.Unicast {
+		k.source = p.SourceAddress
+	}
+	return k
 }
 
 func (s *segments) enter(i int, in *instance) {
