@@ -2,45 +2,55 @@ package keepalived
 
 import (
 	"fmt"
+	"net/netip"
+	"slices"
 	"strings"
+
+	"hafile/lang/plan"
 )
 
-// addresses reads the VIPs. The first one's family is the instance's.
+// vip is one address that moves.
+type vip struct {
+	p    plan.VIP
+	expr string // as it was written, with its prefix
+	dir  *directive
+}
+
+// addresses reads the VIPs. The first good one's family is the instance's; those that
+// are not advertised may be of either.
 func (in *instance) addresses(lists []*directive) {
-	six := false
-	for _, d := range lists {
-		switch d.key() {
-		case "unicast_peer":
-			if len(d.body) > 0 {
-				in.block(d, "it speaks unicast, which is not in this release")
+	if in.slots["native_ipv6"] != nil {
+		in.p.Family = plan.IPv6
+		in.slots["native_ipv6"].say(Exact, "", "the addresses say so")
+	}
+	known := in.slots["native_ipv6"] != nil
+	for _, excluded := range []bool{false, true} {
+		for _, list := range lists {
+			if list.key() != map[bool]string{false: "virtual_ipaddress", true: "virtual_ipaddress_excluded"}[excluded] {
+				continue
 			}
-			d.whole(NoEffect, "", "without peers keepalived sends multicast; so does the result")
-		case "virtual_ipaddress":
-			d.say(Exact, "", "")
-			for _, c := range d.body {
-				if c.kind != isEntry {
-					in.m.aside(c)
+			list.say(Exact, "", "")
+			for _, d := range list.body {
+				if d.kind != isEntry {
+					in.m.aside(d)
 					continue
 				}
-				p, _, ok := prefix(c.arg(0))
-				if ok && p.Addr().Is6() && len(in.vips) == 0 {
-					six = true
+				if p, _, ok := prefix(d.arg(0)); ok && !known && !excluded {
+					known = true
+					if p.Addr().Is6() {
+						in.p.Family = plan.IPv6
+					}
 				}
-				if six && ok {
-					in.block(c, "it speaks IPv6, which is not in this release")
-					c.say(Unsupported, "HA4012", "IPv6 is not in this release")
-					continue
-				}
-				in.address(c)
+				in.address(d, excluded)
 			}
 		}
 	}
-	if len(in.vips) == 0 {
-		in.block(in.dir, "it has no IPv4 address that hafile could move")
+	if !slices.ContainsFunc(in.vips, func(v vip) bool { return !v.p.Unadvertised }) {
+		in.block(in.dir, "it has no address in its adverts that hafile could move")
 	}
 }
 
-func (in *instance) address(d *directive) {
+func (in *instance) address(d *directive, excluded bool) {
 	p, written, ok := prefix(d.arg(0))
 	switch {
 	case !ok && conflict(d.arg(0)):
@@ -50,36 +60,35 @@ func (in *instance) address(d *directive) {
 		d.warn("HA4008", 0, "An address that is none", "%s is no IP address; keepalived drops the line, and so does the result. Correct it if this is a template.", short(d.arg(0)))
 		d.say(NoEffect, "HA4008", "not an address: keepalived drops it; so does the result")
 		return
-	case p.Addr().Is6():
-		d.say(NoEffect, "HA4008", "keepalived drops an IPv6 address beside IPv4 ones; so does the result")
+	case p.Addr().Is6() != in.six() && !excluded:
+		family, other := "IPv6", "IPv4"
+		if in.six() {
+			family, other = other, family
+		}
+		d.warn("HA4008", 0, "An address of the other family", "The first address of the instance is %s, so that keepalived drops %s, and so does the result. Move it to an instance of its own, or to virtual_ipaddress_excluded.", other, p.Addr())
+		d.say(NoEffect, "HA4008", "keepalived drops an %s address beside %s ones; so does the result", family, other)
 		return
-	case p.Addr().IsMulticast() || p.Addr().IsLoopback() || p.Addr().IsUnspecified():
+	case p.Addr().IsMulticast() || p.Addr().IsLoopback() || p.Addr().IsUnspecified() || p.Addr().Is4In6():
 		d.say(Unsupported, "HA1116", "hafile does not move such an address")
 		return
 	}
 	for _, v := range in.vips {
-		if v.prefix.Addr() == p.Addr() {
+		if v.p.Address.Addr() == p.Addr() {
 			d.say(NoEffect, "HA4008", "line %d has it already", v.dir.n)
 			return
 		}
 	}
-	v := vip{prefix: p, dir: d, expr: quote(p.Addr().String())}
-	var notes []string
-	if written {
-		v.expr = quote(p.String())
-		notes = append(notes, fmt.Sprintf("installed as /32, /%d says only which segment it is on", p.Bits()))
-	} else if !strings.Contains(d.arg(0), "/") {
-		d.say(Exact, "", "/32, as keepalived does")
-	}
-	lost, strange, drop := in.options(d, &v)
+	v := vip{dir: d, expr: quote(p.Addr().String()), p: plan.VIP{Address: netip.PrefixFrom(p.Addr(), p.Addr().BitLen()), Unadvertised: excluded}}
+	notes, drop := in.options(d, &v)
 	if drop {
 		return
 	}
-	if len(lost) > 0 {
-		notes = append(notes, "without "+strings.Join(lost, ", ")+", which this release does not have")
-	}
-	if strange {
-		notes = append(notes, "keepalived ignores what follows the address; so does the result")
+	switch {
+	case written:
+		v.expr = quote(p.String())
+		v.p.InstallPrefix = p.Bits()
+	case !strings.Contains(d.arg(0), "/"):
+		d.said = &verdict{kind: Exact, note: fmt.Sprintf("/%d, as keepalived does", p.Bits())}
 	}
 	if len(notes) > 0 {
 		d.said = &verdict{kind: Changed, note: strings.Join(notes, "; ")}
@@ -88,34 +97,93 @@ func (in *instance) address(d *directive) {
 	in.vips = append(in.vips, v)
 }
 
-// options reads what may follow an address; what is not taken over is returned.
-func (in *instance) options(d *directive, v *vip) (lost []string, strange, drop bool) {
+// lostOptions of an address, and what the result does without them.
+var lostOptions = map[string]string{
+	"peer":          "without peer: the address is no end of a point-to-point link",
+	"preferred_lft": "without preferred_lft",
+	"track_group":   "",
+	"no_track":      "without no_track: the interface of the instance is watched anyway",
+	"use_vmac":      "without use_vmac: it answers from its interface's MAC",
+}
+
+// options reads what may follow an address; notes are what is not taken over.
+func (in *instance) options(d *directive, v *vip) (notes []string, drop bool) {
+	six := v.p.Address.Addr().Is6()
+	gone := func(format string, args ...any) ([]string, bool) {
+		d.said = &verdict{NoEffect, "HA4008", fmt.Sprintf(format, args...) + ": keepalived drops the address; so does the result"}
+		return nil, true
+	}
 	for i := 1; i < len(d.words); i++ {
-		switch w := d.arg(i); w {
+		w := d.arg(i)
+		switch w {
 		case "dev", "scope", "brd", "broadcast", "label", "peer", "preferred_lft", "track_group":
 			i++
 			if i >= len(d.words) {
 				d.warn("HA4008", i-1, fmt.Sprintf("%s has no value", w), "keepalived drops the whole address, and so does the result.")
-				d.said = &verdict{NoEffect, "HA4008", w + " has no value: keepalived drops the address; so does the result"}
-				return nil, false, true
+				return gone("%s has no value", w)
 			}
-			if w == "dev" {
-				v.dev = d.arg(i)
-			} else {
-				lost = append(lost, w)
+		}
+		value := d.arg(i)
+		switch w {
+		case "dev":
+			if v.p.Interface = value; !interfaceName(value) {
+				return gone("no name of an interface")
 			}
+		case "label":
+			switch {
+			case len(value) > 15:
+				return gone("a label of more than 15 characters")
+			case six:
+				notes = append(notes, "keepalived ignores the label of an IPv6 address; so does the result")
+			default:
+				v.p.Label = value
+			}
+		case "scope":
+			switch {
+			case six:
+				notes = append(notes, "keepalived ignores the scope of an IPv6 address; so does the result")
+			case value == "link" || value == "253":
+				v.p.Scope = "link"
+			case value == "host" || value == "254":
+				v.p.Scope = "host"
+			case value != "global" && value != "0":
+				notes = append(notes, "without scope "+short(value))
+			}
+		case "brd", "broadcast":
+			if six {
+				return gone("an IPv6 address has no broadcast")
+			}
+			// The kernel answers for the network's broadcast address by itself.
 		case "home", "-nodad", "mngtmpaddr", "noprefixroute", "autojoin":
-			// Flags that mean nothing on a /32.
-		case "no_track", "use_vmac":
-			lost = append(lost, w)
+			// Flags that mean nothing on a host route.
 		default:
+			if lost, known := lostOptions[w]; known {
+				if lost != "" {
+					notes = append(notes, lost)
+				}
+				continue
+			}
 			d.warn("HA4008", i, fmt.Sprintf("Unknown option %q of an address", short(w)), "keepalived ignores it. An address stands on a line of its own; remove what follows it.")
-			return lost, true, false
+			return append(notes, "keepalived ignores what follows the address; so does the result"), false
 		}
 	}
-	if v.dev != "" && !interfaceName(v.dev) {
-		d.said = &verdict{NoEffect, "HA4008", "no name of an interface: keepalived drops the address; so does the result"}
-		return nil, false, true
+	return notes, false
+}
+
+// labels drops those that the kernel refuses, once the interface is known.
+func (in *instance) labels() {
+	for i := range in.vips {
+		v := &in.vips[i]
+		device := v.p.Interface
+		if device == "" {
+			device = in.iface
+		}
+		if v.p.Interface == in.iface {
+			v.p.Interface = ""
+		}
+		if v.p.Label != "" && !strings.HasPrefix(v.p.Label, device) {
+			v.dir.said = &verdict{Changed, "HA4008", fmt.Sprintf("the kernel wants a label to begin with %s and refuses the address; the result has it without label", device)}
+			v.p.Label = ""
+		}
 	}
-	return lost, strange, false
 }

@@ -17,7 +17,7 @@ func convert(files []File, opts Options) (Result, diag.Diagnostics) {
 		opts.OutName = "keepalived.ha.hcl"
 	}
 	var diags []diag.Diagnostic
-	machines := load(files, &diags)
+	machines := load(files, opts.Include, &diags)
 	for _, m := range machines {
 		m.read()
 	}
@@ -26,10 +26,7 @@ func convert(files []File, opts Options) (Result, diag.Diagnostics) {
 	e.attachments()
 	sweep(machines)
 	e.finish()
-	text := e.out.text()
-	// Format moves nothing from one line to another, so that the numbers hold.
-	hcl := hclwrite.Format([]byte(text))
-	res := Result{HCL: hcl, Secrets: e.secrets}
+	res := e.result()
 	res.Report = report(e, opts.OutName)
 	if len(e.groups) == 0 {
 		diags = append(diags, diag.Diagnostic{Severity: diag.Warning, Code: "HA4016", Summary: "There is no instance in the result",
@@ -37,21 +34,39 @@ func convert(files []File, opts Options) (Result, diag.Diagnostics) {
 	}
 	diags = settle(diags)
 	if !diag.Diagnostics(diags).HasErrors() {
-		diags = append(diags, compile(opts.OutName, hcl)...)
+		diags = append(diags, compile(opts.OutName, &res)...)
 	}
 	return res, diags
 }
 
+// result writes the lines. Format moves nothing from one line to another, so that the
+// numbers hold.
+func (e *emitter) result() Result {
+	res := Result{Secrets: e.secrets, Rests: rests(e.machines)}
+	if !e.opts.Split {
+		res.HCL = hclwrite.Format([]byte(e.out.text()))
+		return res
+	}
+	rest, others, names := e.out.split(e.opts.OutName)
+	main := output{lines: rest, header: e.out.header}
+	res.HCL = hclwrite.Format([]byte(main.text()))
+	for _, name := range names {
+		o := output{lines: others[name]}
+		res.Files = append(res.Files, OutFile{name, hclwrite.Format([]byte(o.text()))})
+	}
+	return res
+}
+
 // load parses every file as its machine reads it, and names the machines.
-func load(files []File, diags *[]diag.Diagnostic) []*machine {
+func load(files []File, include func(from, pattern string) []Included, diags *[]diag.Diagnostic) []*machine {
 	files = nodesOf(files, diags)
 	labels := map[string]bool{}
 	var out []*machine
 	for _, f := range files {
 		src := newSource(f.Name, f.Src, diags)
-		m := &machine{src: src, name: f.Node, label: unique(labels, label(shortName(f.Node)))}
-		m.root, m.header, m.comments = parse(src, shortName(f.Node))
-		out = append(out, m)
+		p := parse(src, shortName(f.Node), include)
+		out = append(out, &machine{src: src, sources: p.sources, name: f.Node, label: unique(labels, label(shortName(f.Node))),
+			root: p.root, header: p.header, comments: p.all})
 	}
 	return out
 }
@@ -142,6 +157,7 @@ func (e *emitter) finish() {
 			e.out.header = appendNew(e.out.header, []string{c.String()})
 		}
 	}
+	e.locals()
 	e.out.claim()
 	for _, m := range e.machines {
 		m.root.walk(unused)

@@ -235,7 +235,7 @@ func statements(in []File, f FileReport) (n int) {
 			continue
 		}
 		var diags []diag.Diagnostic
-		for _, m := range load([]File{file}, &diags) {
+		for _, m := range load([]File{file}, nil, &diags) {
 			m.root.walk(func(*directive) { n++ })
 			n--
 		}

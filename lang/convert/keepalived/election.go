@@ -52,6 +52,7 @@ func (in *instance) election() {
 	}
 	if d := in.m.global.startDelay; d != nil {
 		if ms, ok := seconds(d.arg(1)); ok && ms >= 1 && ms <= 1000000 {
+			in.p.StartDelayMs = ms
 			in.standard("start_delay", d, duration(ms), `"0s"`)
 		} else {
 			d.badNumber("seconds from 0.001 to 1000", "none")
@@ -69,6 +70,7 @@ func (in *instance) downAdverts(d *directive) {
 		d.badNumber("a number from 1 to 100", "3")
 		return
 	}
+	in.p.DownAdverts = int(n)
 	in.standard("down_adverts", d, fmt.Sprint(n), "3")
 }
 
@@ -88,6 +90,7 @@ func (in *instance) preemption(master bool) {
 	default:
 		d.say(Exact, "", "")
 		never = true
+		in.p.Preempt = false
 		in.fields["preempt"] = set("false", d)
 	}
 	if delay == nil {
@@ -105,6 +108,7 @@ func (in *instance) preemption(master bool) {
 	case strict:
 		delay.say(NoEffect, "", "ignored by keepalived too, because of line %d (strict)", by.n)
 	default:
+		in.p.PreemptDelayMs = ms
 		in.standard("preempt_delay", delay, duration(ms), `"0s"`)
 	}
 }
@@ -123,21 +127,24 @@ func (in *instance) announce() {
 			if n > 60 {
 				d.say(Changed, "", "hafile repeats up to 60 times")
 			}
-			in.standard("announce.repeat", d, fmt.Sprint(min(max(n, 1), 60)), "5")
+			in.p.Announce.Repeat = int(min(max(n, 1), 60))
+			in.standard("announce.repeat", d, fmt.Sprint(in.p.Announce.Repeat), "5")
 		} else {
 			d.badNumber("a number", "5")
 		}
 	} else if d := in.global.minGarp; d != nil {
+		in.p.Announce.Repeat = 1
 		in.standard("announce.repeat", d, "1", "5")
 	}
-	in.pause("delay", pick("delay"), 3600000, `"5s"`)
+	in.pause("delay", pick("delay"), 3600000, `"5s"`, &in.p.Announce.DelayMs)
 	if d := in.global.minGarp; d != nil && pick("delay") == nil {
+		in.p.Announce.DelayMs = 0
 		in.standard("announce.delay", d, `"0s"`, `"5s"`)
 	}
-	in.pause("refresh", pick("refresh"), 86400000, `"60s"`)
+	in.pause("refresh", pick("refresh"), 86400000, `"60s"`, &in.p.Announce.RefreshMs)
 }
 
-func (in *instance) pause(key string, d *directive, most int64, def string) {
+func (in *instance) pause(key string, d *directive, most int64, def string, to *int64) {
 	if d == nil {
 		return
 	}
@@ -149,5 +156,6 @@ func (in *instance) pause(key string, d *directive, most int64, def string) {
 	if !clean {
 		d.say(Changed, "HA4008", "keepalived reads %d; so does the result", n)
 	}
+	*to = n * 1000
 	in.standard("announce."+key, d, duration(n*1000), def)
 }

@@ -26,14 +26,31 @@ var (
 // logical is one line after expansion. Its position is the line where its text stands;
 // via is the line that brought it here, if that is another one.
 type logical struct {
+	src    *source
 	n, col int
 	text   string
 	via    int
 	exact  bool
+	marks  []mark
+	loop   *round
+}
+
+// mark is a piece of a line that is the value of a parameter.
+type mark struct {
+	start, end int
+	name       string
+}
+
+// round is one pass of a sequence.
+type round struct {
+	seq    int // which sequence
+	names  []string
+	values []string
 }
 
 // stored is one line of a definition: multi-line values keep where each came from.
 type stored struct {
+	src    *source
 	n, col int
 	text   string
 }
@@ -46,40 +63,54 @@ type expander struct {
 	// emit takes what is left for the tree; note takes lines that are directives of
 	// their own: definitions, includes, lines for other machines.
 	emit func(logical)
-	note func(kind directiveKind, l logical, id string)
+	note func(kind directiveKind, l logical, id string) *directive
 	// written counts what came out of expansions, against explosions.
 	written int
+	seqs    int // sequences so far
+	// include finds files; nil: an include is reported and not followed.
+	include func(from, pattern string) []Included
+	// resume goes on with the line of an include after its files.
+	resume  func(*directive)
+	before  func(physical)
+	after   func(physical)
+	depth   int // of includes
+	files   int // that were included
+	sources *[]*source
 }
 
 // run hands on all lines, with before and after around each physical one.
-func (e *expander) run(lines []physical, before, after func(physical)) {
+func (e *expander) run(lines []physical) {
 	for i := 0; i < len(lines); i++ {
 		p := lines[i]
-		before(p)
-		l := logical{n: p.n, col: p.col, text: p.text, exact: p.exact}
+		e.before(p)
+		l := logical{src: p.src, n: p.n, col: p.col, text: p.text, exact: p.exact}
 		if p.text != "" {
-			i += e.line(l, lines[i+1:], before, after)
+			i += e.line(l, lines[i+1:])
 		}
-		after(p)
+		e.after(p)
 	}
 }
 
 // line handles one physical line; a definition may take more of those that follow.
-func (e *expander) line(l logical, rest []physical, before, after func(physical)) int {
+func (e *expander) line(l logical, rest []physical) int {
+	written := l.text
 	l, ok := e.condition(l)
 	m := definitionForm.FindStringSubmatch(l.text)
 	if m == nil {
+		if ok && includeForm.MatchString(l.text) && l.text != written {
+			e.twice(l)
+		}
 		if ok {
 			e.expand(e.ordinary(l), 0)
 		}
 		return 0
 	}
 	first, more := strings.CutSuffix(m[2], `\`)
-	value := []stored{{n: l.n, col: l.col + len(l.text) - len(m[2]), text: strings.TrimRight(first, " \t")}}
+	value := []stored{{src: l.src, n: l.n, col: l.col + len(l.text) - len(m[2]), text: strings.TrimRight(first, " \t")}}
 	n := 0
 	if more {
 		var body []stored
-		body, n = e.body(rest, before, after)
+		body, n = e.body(rest)
 		if value = append(value, body...); value[0].text == "" {
 			value = value[1:]
 		}
@@ -98,7 +129,7 @@ func (e *expander) ordinary(l logical) logical {
 	if !ok {
 		return l
 	}
-	e.src.report(diag.Warning, "HA4006", e.src.at(l.n, l.col+len(text), 1), `A backslash continues no ordinary line`,
+	l.src.report(diag.Warning, "HA4006", l.src.at(l.n, l.col+len(text), 1), `A backslash continues no ordinary line`,
 		`keepalived joins lines only in a definition ($NAME=...); here the \ becomes part of the last word. Remove it.`)
 	l.text, l.exact = strings.TrimRight(text, " \t")+`\`, false
 	return l
@@ -106,14 +137,14 @@ func (e *expander) ordinary(l logical) logical {
 
 // body takes the lines that continue a definition: all that end with a backslash, and
 // the one after them. Lines of nothing but a comment are not there for keepalived.
-func (e *expander) body(rest []physical, before, after func(physical)) (value []stored, n int) {
+func (e *expander) body(rest []physical) (value []stored, n int) {
 	for i, p := range rest {
-		before(p)
+		e.before(p)
 		text, more := strings.CutSuffix(p.text, `\`)
 		if text = strings.TrimRight(text, " \t"); text != "" {
-			value = append(value, stored{n: p.n, col: p.col, text: text})
+			value = append(value, stored{src: p.src, n: p.n, col: p.col, text: text})
 		}
-		after(p)
+		e.after(p)
 		if !more && p.text != "" {
 			return value, i + 1
 		}
@@ -145,14 +176,14 @@ func (e *expander) expand(l logical, depth int) {
 	}
 	if depth > expandDepthMax || e.written > expandLinesMax && depth > 0 {
 		if depth > expandDepthMax || e.written == expandLinesMax+1 {
-			e.src.report(diag.Error, "HA4006", e.src.at(l.n, l.col, len(l.text)), "An expansion does not end",
+			l.src.report(diag.Error, "HA4006", l.src.at(l.n, l.col, len(l.text)), "An expansion does not end",
 				fmt.Sprintf("A definition seems to use itself. Look at the $NAME and ~SEQ in line %d.", l.n))
 			e.note(isIgnored, l, "")
 		}
 		return
 	}
 	if len(l.text) > lineMax {
-		e.src.report(diag.Error, "HA4005", e.src.at(l.n, l.col, len(l.text)), "A line is too long after its expansion",
+		l.src.report(diag.Error, "HA4005", l.src.at(l.n, l.col, len(l.text)), "A line is too long after its expansion",
 			"keepalived gives up an expansion of more than 1023 bytes. Make it shorter.")
 		l.text, l.exact = l.text[:lineMax], false
 		e.note(isIgnored, l, "")
@@ -165,7 +196,7 @@ func (e *expander) expand(l logical, depth int) {
 		}
 		if m := definitionForm.FindStringSubmatch(l.text); m != nil {
 			e.note(isDefinition, l, "")
-			e.defs[m[1]] = []stored{{n: l.n, col: l.col, text: m[2]}}
+			e.defs[m[1]] = []stored{{src: l.src, n: l.n, col: l.col, text: m[2]}}
 			return
 		}
 	}
@@ -174,7 +205,10 @@ func (e *expander) expand(l logical, depth int) {
 	case strings.HasPrefix(l.text, "~"):
 		e.sequence(l, depth)
 	case includeForm.MatchString(l.text):
-		e.note(isInclude, l, "")
+		if depth > 0 {
+			e.twice(l)
+		}
+		e.follow(l)
 	default:
 		e.replace(l, depth)
 	}
@@ -199,19 +233,20 @@ func (e *expander) replace(l logical, depth int) {
 		if via == 0 {
 			via = l.n
 		}
-		first := logical{n: l.n, col: l.col, via: l.via, text: l.text[:i] + value[0].text + l.text[end:]}
+		first := logical{src: l.src, n: l.n, col: l.col, via: l.via, loop: l.loop, text: l.text[:i] + value[0].text + l.text[end:]}
+		first.marks = marked(l.marks, i, end, len(value[0].text), name)
 		if len(value) == 1 {
 			e.expand(first, depth+1)
 			return
 		}
 		// A multi-line value must be the last thing on its line.
 		if l.text[:i] == "" {
-			first.n, first.col, first.via = value[0].n, value[0].col, via
+			first.src, first.n, first.col, first.via = value[0].src, value[0].n, value[0].col, via
 		}
-		first.text = l.text[:i] + value[0].text
+		first.text, first.marks = l.text[:i]+value[0].text, nil
 		e.expand(first, depth+1)
 		for j, s := range value[1:] {
-			next := logical{n: s.n, col: s.col, text: s.text, via: via}
+			next := logical{src: s.src, n: s.n, col: s.col, text: s.text, via: via, loop: l.loop}
 			if j == len(value)-2 {
 				next.text += l.text[end:]
 			}
@@ -220,6 +255,25 @@ func (e *expander) replace(l logical, depth int) {
 		return
 	}
 	e.emit(l)
+}
+
+// marked moves the marks of a line in which text[i:end] is replaced by n bytes, the value
+// of name. What was a value stays one, whatever is replaced inside of it.
+func marked(marks []mark, i, end, n int, name string) []mark {
+	moved := n - (end - i)
+	var out []mark
+	for _, m := range marks {
+		switch {
+		case m.start >= end:
+			m.start, m.end = m.start+moved, m.end+moved
+		case m.end >= end && m.start <= i:
+			m.end += moved
+		case m.end > i:
+			continue // it is cut through
+		}
+		out = append(out, m)
+	}
+	return append(out, mark{i, i + n, name})
 }
 
 // parameter is the name used at text[i] == '$' and the index behind it. A bare $NAME is
@@ -248,11 +302,11 @@ func parameter(text string, i int) (name string, end int) {
 func (e *expander) value(name string, l logical) ([]stored, bool) {
 	if v, ok := e.defs[name]; ok {
 		if len(v) == 0 {
-			v = []stored{{n: l.n}}
+			v = []stored{{src: l.src, n: l.n}}
 		}
 		return v, true
 	}
-	one := func(s string) ([]stored, bool) { return []stored{{n: l.n, col: l.col, text: s}}, true }
+	one := func(s string) ([]stored, bool) { return []stored{{src: l.src, n: l.n, col: l.col, text: s}}, true }
 	word, _, _ := strings.Cut(name, " ")
 	switch word {
 	case "_HASH":
@@ -260,11 +314,11 @@ func (e *expander) value(name string, l logical) ([]stored, bool) {
 	case "_BANG":
 		return one("!")
 	case "_PWD":
-		return one(path.Dir(e.src.name))
+		return one(path.Dir(l.src.name))
 	case "_INSTANCE":
 		return one(e.id)
 	case "_ENV", "_RANDOM":
-		e.src.report(diag.Warning, "HA4006", e.src.at(l.n, l.col, len(l.text)), fmt.Sprintf("${%s} has no value before keepalived runs", name),
+		l.src.report(diag.Warning, "HA4006", l.src.at(l.n, l.col, len(l.text)), fmt.Sprintf("${%s} has no value before keepalived runs", name),
 			"The converter reads files only. Put the value in its place in the original and convert again.")
 	}
 	return nil, false
@@ -274,7 +328,7 @@ func (e *expander) value(name string, l logical) ([]stored, bool) {
 // outermost loop.
 func (e *expander) sequence(l logical, depth int) {
 	bad := func(why string) {
-		e.src.report(diag.Error, "HA4006", e.src.at(l.n, l.col, len(l.text)), "A sequence cannot be expanded",
+		l.src.report(diag.Error, "HA4006", l.src.at(l.n, l.col, len(l.text)), "A sequence cannot be expanded",
 			why+" keepalived ignores the line. Write it as ~SEQ(NAME, FIRST, LAST) text or ~LST(NAME, VALUE, ...) text.")
 		e.note(isIgnored, l, "")
 	}
@@ -290,15 +344,21 @@ func (e *expander) sequence(l logical, depth int) {
 		return
 	}
 	e.note(isDefinition, l, "")
+	e.seqs++
+	seq := e.seqs
 	for _, values := range rounds {
 		for i, name := range names {
 			v := ""
 			if i < len(values) {
 				v = values[i]
 			}
-			e.defs[name] = []stored{{n: l.n, col: l.col, text: v}}
+			e.defs[name] = []stored{{src: l.src, n: l.n, col: l.col, text: v}}
 		}
-		e.expand(logical{n: l.n, col: l.col, via: l.via, text: strings.TrimLeft(body, " \t")}, depth+1)
+		next := logical{src: l.src, n: l.n, col: l.col, via: l.via, loop: l.loop, text: strings.TrimLeft(body, " \t")}
+		if next.loop == nil {
+			next.loop = &round{seq: seq, names: names, values: values}
+		}
+		e.expand(next, depth+1)
 		if e.written > expandLinesMax {
 			return
 		}

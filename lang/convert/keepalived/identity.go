@@ -1,16 +1,17 @@
 package keepalived
 
 import (
-	"bytes"
 	"fmt"
 	"net/netip"
 	"strings"
 
 	"hafile/lang/diag"
+	"hafile/lang/plan"
 )
 
-// identity settles what the wire sees: interface, VRID, version, interval, source.
-func (in *instance) identity() {
+// identity settles what the wire sees: interface, VRID, version, interval, source, and
+// how adverts travel.
+func (in *instance) identity(lists []*directive) {
 	if d := in.slots["interface"]; d != nil {
 		in.iface = d.arg(1)
 		in.fields["interface"] = set(quote(in.iface), d)
@@ -18,8 +19,6 @@ func (in *instance) identity() {
 		if !interfaceName(in.iface) {
 			in.block(d, fmt.Sprintf("%s is no name of an interface", short(in.iface)))
 		}
-	} else {
-		in.block(in.dir, "it has no interface: keepalived refuses it")
 	}
 	if d := in.slots["virtual_router_id"]; d != nil {
 		n, clean, ok := number(d.arg(1))
@@ -36,17 +35,32 @@ func (in *instance) identity() {
 		in.refuse(in.dir, 1, "An instance without VRID", "it has no virtual_router_id")
 	}
 	v, d := in.version()
-	if v == 2 {
+	if in.six() && v == 2 {
+		in.block(d, "it speaks IPv6 with version 2, which is in no RFC")
+	}
+	if by, strict := in.strict(); in.six() && strict && v == 2 {
+		d.say(NoEffect, "HA4008", "line %d (strict) makes it 3", by.n)
+	}
+	if in.p.Version = uint8(v); v == 2 {
 		in.fields["version"] = set("2", d)
 	}
 	in.advert(v)
 	in.checksum(v)
 	in.sourceAddress()
+	in.unicast(lists)
+	in.multicast()
+	if in.slots["interface"] == nil {
+		why := "it has no interface: keepalived refuses it"
+		if len(in.peers) > 0 && in.source.IsValid() {
+			why = "it names no interface: with unicast keepalived finds it by its source address, and hafile wants the name"
+		}
+		in.block(in.dir, why)
+	}
 }
 
 // refuse is for what keepalived itself does not start with.
 func (in *instance) refuse(d *directive, arg int, summary, why string) {
-	in.m.src.report(diag.Error, "HA4011", d.argRange(arg), summary,
+	d.src.report(diag.Error, "HA4011", d.argRange(arg), summary,
 		fmt.Sprintf("%s: keepalived does not start with the instance %q. Correct it and convert again.", upper(why), in.name))
 	in.block(d, why+": keepalived refuses it")
 }
@@ -70,6 +84,7 @@ func (in *instance) advert(version int64) {
 	if ms != was {
 		d.say(Changed, "HA1305", "version %d sends every %s; so does the result", version, strings.Trim(duration(ms), `"`))
 	}
+	in.p.AdvertMs = ms
 	in.standard("advert_int", d, duration(ms), `"1s"`)
 }
 
@@ -96,11 +111,16 @@ func (in *instance) checksum(version int64) {
 		d.say(Exact, "", "the default here too")
 		return
 	}
-	if version == 2 {
+	switch {
+	case version == 2:
 		d.say(NoEffect, "", "version 2 has no pseudo header anyway")
+		return
+	case in.six():
+		d.say(NoEffect, "", "it is for IPv4")
 		return
 	}
 	d.say(Exact, "", "")
+	in.p.Checksum = "rfc9568"
 	in.fields["checksum"] = set(`"rfc9568"`, d)
 }
 
@@ -110,87 +130,52 @@ func (in *instance) sourceAddress() {
 		return
 	}
 	a, err := netip.ParseAddr(d.arg(1))
-	if err != nil || !a.Is4() {
-		d.warn("HA4008", 1, "A source address that is none", "%s is no IPv4 address; keepalived ignores the line and sends from the interface's first address, and so does the result.", short(d.arg(1)))
-		d.say(NoEffect, "HA4008", "not an IPv4 address: keepalived sends from the interface's first one; so does the result")
+	if err != nil || a.Zone() != "" || a.Is6() != in.six() {
+		family := "IPv4"
+		if in.six() {
+			family = "IPv6"
+		}
+		d.warn("HA4008", 1, "A source address that is none", "%s is no %s address; keepalived ignores the line and sends from the interface's first address, and so does the result.", short(d.arg(1)), family)
+		d.say(NoEffect, "HA4008", "not an %s address: keepalived sends from the interface's first one; so does the result", family)
 		return
 	}
 	d.say(Exact, "", "")
 	in.source = a
+	in.p.SourceAddress = a
 	in.fields["source_address"] = set(quote(a.String()), d)
 }
 
-// authentication of VRRPv2. keepalived drops it in silence where it cannot work.
-func (in *instance) authentication(lists []*directive) {
-	var block, typ, pass *directive
-	for _, d := range lists {
-		if d.key() != "authentication" {
+// multicast settles the group that adverts go to.
+func (in *instance) multicast() {
+	usual, global := netip.AddrFrom4([4]byte{224, 0, 0, 18}), in.m.global.group4
+	if in.six() {
+		usual, global = netip.MustParseAddr("ff02::12"), in.m.global.group6
+	}
+	for _, d := range []*directive{in.slots["mcast_dst_ip"], global} {
+		if d == nil {
 			continue
 		}
-		again(&block, d)
-		in.m.inside(d, func(c *directive) {
-			if c.missing() {
-				return
-			}
-			if c.key() == "auth_type" {
-				again(&typ, c)
-			} else {
-				again(&pass, c)
-			}
-		})
-	}
-	if block == nil {
+		a, err := netip.ParseAddr(d.arg(1))
+		bad := err != nil || a.Zone() != "" || a.Is6() != in.six() || !a.IsMulticast() || a.Is6() && !a.IsLinkLocalMulticast()
+		switch {
+		case len(in.peers) > 0 && d == global:
+			continue
+		case len(in.peers) > 0:
+			d.say(NoEffect, "", "it speaks unicast")
+		case bad:
+			d.warn("HA4008", 1, "A group that is none", "%s is no multicast address that stays on the link; keepalived ignores the line, and so does the result.", short(d.arg(1)))
+			d.say(NoEffect, "HA4008", "no multicast address of the link: keepalived ignores it; so does the result")
+			continue
+		case a == usual:
+			d.say(Exact, "", "the default here too")
+		default:
+			d.say(Exact, "", "")
+			in.p.MulticastGroup = a
+			in.fields["multicast_group"] = set(quote(a.String()), d)
+		}
 		return
-	}
-	v, _ := in.version()
-	by, strict := in.strict()
-	ignore := func(code, why string, args ...any) {
-		block.whole(NoEffect, code, "keepalived drops it: "+why, args...)
-	}
-	kind := ""
-	if typ != nil {
-		kind = typ.arg(1)
-	}
-	switch {
-	case typ == nil:
-		ignore("HA4008", "it has no auth_type")
-		block.warn("HA4008", 0, "Authentication without a type", "keepalived runs this instance without a password, and so does the result. Add auth_type PASS on every node if one was meant.")
-	case kind == "AH":
-		in.block(typ, "its adverts are authenticated by AH, which is not in this release")
-	case kind != "PASS":
-		ignore("HA4008", "%s is neither PASS nor AH", short(kind))
-		typ.warn("HA4008", 1, "An unknown auth_type", "keepalived runs this instance without a password, and so does the result. Write auth_type PASS on every node if one was meant.")
-	case pass == nil || pass.arg(1) == "":
-		ignore("HA4008", "it has no auth_pass")
-	case v == 3:
-		ignore("", "version 3 has no passwords")
-	case strict:
-		ignore("HA4008", "line %d (strict) allows none", by.n)
-		block.warn("HA4008", 0, "A password that is not used", "vrrp_strict (line %d) makes keepalived run without it, and so does the result. A peer that has the password is not understood.", by.n)
-	default:
-		in.pass(block, typ, pass)
 	}
 }
 
-func (in *instance) pass(block, typ, pass *directive) {
-	block.say(Exact, "", "")
-	typ.say(Exact, "", "")
-	secret := []byte(pass.arg(1))
-	if len(secret) > 8 {
-		secret = secret[:8]
-		pass.say(Changed, "HA2101", "keepalived uses only the first 8 bytes; so does the result")
-	}
-	// What follows without a blank may be the rest of the password that was meant.
-	if line, end := pass.src.text(pass.n), pass.col+pass.length; pass.words[1].col >= 0 && end < len(line) && (line[end] == '#' || line[end] == '!') {
-		if pass.trail != nil {
-			pass.trail.text = " ********"
-		}
-		pass.say(Changed, "HA4008", "keepalived takes what follows the password for a comment; so does the result")
-		pass.warn("HA4008", 1, "A comment begins inside of the password", "# and ! start a comment anywhere outside of quotes. keepalived uses what stands before it, and so does the result. Put the password into quotes if it is part of it.")
-	}
-	secret = bytes.TrimRight(secret, "\x00")
-	pass.say(Exact, "", "")
-	in.password = secret
-	in.fields["auth.type"] = set(`"pass"`, block, typ)
-	in.fields["auth.password"] = set("", pass)
-}
+// wire is what tells two instances of one machine apart.
+func (in *instance) wire() plan.WireKey { return in.p.Wire() }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
+
+	"hafile/lang/plan"
 )
 
 // instance is one vrrp_instance as keepalived would run it on one node.
@@ -12,7 +14,7 @@ type instance struct {
 	dir    *directive
 	name   string
 	global globals // as they were when the block opened
-	known  map[string]*script
+	known  map[*script]bool
 	slots  map[string]*directive
 
 	iface    string
@@ -20,10 +22,20 @@ type instance struct {
 	priority int64
 	source   netip.Addr
 	password []byte
+	keys     []hmacKey
+	peers    []peer
 	fields   map[string]setting
-	vips     []vip
+	vips     []vip // advertised, then those that are not
 	tracks   []track
 	hooks    []hook
+	routes   []route
+	rules    []rule
+	group    *syncGroup
+	// apart: another instance of the machine has its VRID or an address on another network.
+	apart bool
+	// p is the instance as a plan has it, without what only the whole group knows: its
+	// address, members, trackers and whom it tells.
+	p plan.Instance
 	// alert is whether keepalived sends mail for it, and the line that says so.
 	alert    bool
 	alertDir *directive
@@ -32,39 +44,29 @@ type instance struct {
 	whyAt *directive
 }
 
-type vip struct {
-	prefix netip.Prefix
-	expr   string
-	dev    string // if not the instance's interface
-	dir    *directive
-}
-
-type track struct {
-	script *script
-	weight setting
-	value  int64
-	dir    *directive
-}
+// six reports whether it speaks IPv6.
+func (in *instance) six() bool { return in.p.Family == plan.IPv6 }
 
 // hook is a program that is told of a change of role.
 type hook struct {
 	on   []string
 	argv []string
 	user setting
+	who  string // user, without quotes
 	// bare: keepalived appends no arguments.
 	bare bool
 	dirs []*directive
 }
 
 func (m *machine) instance(block *directive) {
-	in := &instance{m: m, dir: block, name: block.arg(1), global: m.global.at(), known: map[string]*script{},
-		slots: map[string]*directive{}, fields: map[string]setting{}}
+	in := &instance{m: m, dir: block, name: block.arg(1), global: m.global.at(), known: map[*script]bool{},
+		slots: map[string]*directive{}, fields: map[string]setting{}, p: plan.DefaultInstance()}
 	if block.missing() {
 		block.whole(Dropped, "HA4008", "has no name: keepalived stops at it")
 		return
 	}
 	for _, s := range m.scripts {
-		in.known[s.name] = s
+		in.known[s] = true
 	}
 	for _, other := range m.instances {
 		if other.name == in.name {
@@ -90,28 +92,49 @@ func (in *instance) read() {
 	var lists []*directive
 	in.m.inside(in.dir, func(d *directive) {
 		switch d.key() {
-		case "virtual_ipaddress", "track_script", "authentication", "unicast_peer":
+		case "virtual_ipaddress", "virtual_ipaddress_excluded", "authentication", "auth_hmac", "unicast_peer", "virtual_routes", "virtual_rules":
 			lists = append(lists, d)
 		case "notify", "notify_master", "notify_backup", "notify_fault", "notify_stop":
 			in.hook(d)
 		default:
+			if isTrackBlock(d) {
+				lists = append(lists, d)
+				return
+			}
 			in.scalar(d)
 		}
 	})
-	in.blockers()
 	in.strict()
 	in.addresses(lists)
-	in.identity()
+	in.identity(lists)
+	in.labels()
 	in.election()
 	in.announce()
+	in.accepting()
+	in.macs()
 	in.authentication(lists)
 	in.tracking(lists)
+	in.routing(lists)
 	in.alerts()
+	in.p.Name, in.p.Interface, in.p.VRID, in.p.Priority = in.name, in.iface, uint8(in.vrid), uint8(in.priority)
+	if in.m.netns != nil {
+		in.p.Netns = in.m.netns.arg(1)
+	}
 	if in.why != "" {
 		in.leaveOut()
 		return
 	}
 	in.dir.say(Exact, "", "")
+}
+
+func (in *instance) tracking(lists []*directive) {
+	t := tracked{m: in.m, what: "this instance", iface: in.iface, owner: in.priority == 255, known: func(s *script) bool { return in.known[s] }}
+	for _, block := range lists {
+		if isTrackBlock(block) {
+			t.read(block)
+		}
+	}
+	in.tracks = t.list
 }
 
 func (in *instance) leaveOut() {
@@ -125,13 +148,10 @@ func (in *instance) leaveOut() {
 		where = in.whyAt
 	}
 	where.warn("HA4012", 0, fmt.Sprintf("The instance %q is not in the result", in.name),
-		"%s. Keep keepalived for this instance until a release that has it, or correct it and convert again.", upper(in.why))
+		"%s. Keep keepalived for this instance, or correct it and convert again.", upper(in.why))
 	in.dir.said = &verdict{kind: Unsupported, code: "HA4012", note: "not in the result: " + in.why + at}
 	for _, c := range in.dir.body {
 		c.withdraw(in.dir)
-	}
-	for _, t := range in.tracks {
-		t.script.used = in.m.tracked(t.script)
 	}
 }
 
@@ -152,23 +172,18 @@ func (d *directive) withdraw(by *directive) {
 	}
 }
 
-// tracked reports whether an instance that is in the result tracks the script.
-func (m *machine) tracked(s *script) bool {
-	for _, in := range m.instances {
-		for _, t := range in.tracks {
-			if t.script == s && in.why == "" {
-				return true
-			}
-		}
-	}
-	return false
-}
-
 func upper(s string) string {
 	if s == "" {
 		return s
 	}
 	return strings.ToUpper(s[:1]) + s[1:]
+}
+
+// bare are the keywords that mean something without a value.
+var bare = map[string]bool{
+	"strict_mode": true, "smtp_alert": true, "v3_checksum_as_v2": true, "native_ipv6": true, "accept": true, "no_accept": true,
+	"debug": true, "use_vmac": true, "use_vmac_addr": true, "vmac_xmit_base": true, "use_ipvlan": true, "check_unicast_src": true,
+	"unicast_fault_no_peer": true, "old_unicast_checksum": true, "preempt": true, "nopreempt": true,
 }
 
 // scalar files a statement by its keyword, or judges it when nothing here reads it.
@@ -178,19 +193,16 @@ func (in *instance) scalar(d *directive) {
 		d.whole(v.kind, v.code, "%s", v.note)
 		return
 	}
+	if !bare[key] && d.missing() {
+		return
+	}
 	switch key {
-	case "preempt", "nopreempt":
+	case "nopreempt":
 		key = "preempt"
+	case "no_accept":
+		key = "accept"
 	case "mcast_src_ip", "unicast_src_ip":
 		key = "source"
-	case "strict_mode", "smtp_alert", "v3_checksum_as_v2", "native_ipv6", "auth_hmac", "accept", "debug":
-	default:
-		if d.missing() {
-			return
-		}
-	}
-	if (key == "source") && d.missing() {
-		return
 	}
 	old := in.slots[key]
 	if key == "state" && old != nil && old.arg(1) == "MASTER" && d.arg(1) != "MASTER" {
@@ -201,79 +213,29 @@ func (in *instance) scalar(d *directive) {
 	in.slots[key] = d
 }
 
-var (
-	vmac    = verdict{Unsupported, "HA4012", "a virtual MAC is not in this release: the result uses the interface's own, with gratuitous ARP"}
-	unicast = verdict{Unsupported, "HA4012", "goes with unicast, which is not in this release"}
-)
-
 var instanceVerdicts = map[string]verdict{
-	"vrf":                        unicast,
-	"unicast_fault_no_peer":      unicast,
-	"unicast_ttl":                unicast,
-	"check_unicast_src":          unicast,
-	"old_unicast_checksum":       unicast,
 	"no_virtual_ipaddress":       {NoEffect, "", "says only that none is missing"},
-	"virtual_ipaddress_excluded": notYet("addresses that are not in the advert are"),
-	"track_src_ip":               notYet("a fault while the source address is missing is"),
+	"track_src_ip":               {Unsupported, "HA4012", "hafile does not watch whether its source address is there"},
 	"timer_expired_backup":       {Dropped, "", "hafile gives way by itself when its loop was late"},
 	"thread_timer_expired":       {Dropped, "", "hafile gives way by itself when its loop was late"},
 	"lower_prio_no_advert":       {Dropped, "", "hafile follows RFC 9568, 6.4.3"},
 	"higher_prio_send_advert":    {Dropped, "", "hafile follows RFC 9568, 6.4.3"},
 	"owner_ignore_adverts":       {Dropped, "", "hafile follows RFC 9568, 6.4.3"},
 	"skip_check_adv_addr":        {Dropped, "", "hafile never rejects an advert for its list of addresses; it warns"},
-	"accept":                     {Exact, "", "the default here too"},
-	"no_accept":                  notYet("refusing traffic to the VIPs is"),
 	"debug":                      {NoEffect, "", "does nothing in keepalived's releases"},
 	"garp_master_refresh_repeat": {Dropped, "", "a refresh is one announcement"},
 	"garp_lower_prio_delay":      {Dropped, "", "hafile announces again on every sign of contention"},
 	"garp_lower_prio_repeat":     {Dropped, "", "hafile announces again on every sign of contention"},
-	"garp_extra_if":              notYet("announcing on further interfaces is"),
-	"vmac_garp_intvl":            notYet("announcing on further interfaces is"),
-	"use_vmac":                   vmac,
-	"vmac_xmit_base":             vmac,
-	"use_vmac_addr":              vmac,
-	"use_ipvlan":                 vmac,
-	"promote_secondaries":        {Dropped, "", "VIPs are /32: none of them is another one's primary"},
-	"track_interface":            notYet("tracking an interface is"),
-	"track_file":                 notYet("tracking a file is"),
-	"track_process":              notYet("tracking a process is"),
-	"track_bfd":                  notYet("BFD is"),
-	"dont_track_primary":         notYet("running on while the own interface is down is"),
+	"garp_extra_if":              extraIF,
+	"vmac_garp_intvl":            extraIF,
+	"promote_secondaries":        {Dropped, "", "hafile removes an address without taking others along"},
+	"dont_track_primary":         {Unsupported, "HA4012", "hafile always watches the interface that it sends on"},
 	"linkbeat_use_polling":       {Dropped, "", "hafile listens to the kernel's link events"},
-	"notify_deleted":             notYet("telling of a deleted instance is"),
-	"notify_master_rx_lower_pri": notYet("telling of adverts of lower priority is"),
-	"notify_priority_changes":    notYet("telling of priority changes is"),
-	"virtual_routes":             notYet("virtual routes are"),
-	"virtual_rules":              notYet("virtual rules are"),
+	"notify_deleted":             {Dropped, "", "an instance that an edit removes is told as stop"},
+	"notify_master_rx_lower_pri": {Unsupported, "HA4012", "hafile tells hooks of changes of role only"},
+	"notify_priority_changes":    tellPriority,
 	"kernel_rx_buf_size":         {Dropped, "", "hafile sizes its own buffers"},
-	"lvs_sync_daemon_interface":  {Unsupported, "HA4012", "LVS: keep keepalived for it"},
-}
-
-// blockers are what changes the packets, so that half of it would be worse than nothing.
-func (in *instance) blockers() {
-	for _, b := range [][2]string{
-		{"auth_hmac", "its adverts carry an HMAC (auth_hmac), which is not in this release"},
-		{"native_ipv6", "it speaks IPv6, which is not in this release"},
-		{"mcast_dst_ip", "it sends to a multicast group of its own, which is not in this release"},
-	} {
-		d := in.slots[b[0]]
-		if d == nil || d.arg(1) == "224.0.0.18" {
-			continue
-		}
-		in.block(d, b[1])
-		d.whole(Unsupported, "HA4012", "%s", b[1])
-	}
-	if d := in.slots["mcast_dst_ip"]; d != nil {
-		d.say(Exact, "", "the default here too")
-	}
-	if d := in.m.global.group4; d != nil {
-		if d.arg(1) == "224.0.0.18" {
-			d.say(Exact, "", "the default here too")
-		} else {
-			in.block(d, "it sends to a multicast group of its own (vrrp_mcast_group4), which is not in this release")
-			d.say(Unsupported, "HA4012", "a multicast group of its own is not in this release")
-		}
-	}
+	"lvs_sync_daemon_interface":  {Unsupported, "HA4012", "LVS: lost with the move; start ipvsadm --start-daemon from a notify block"},
 }
 
 // strict reports whether keepalived runs the instance strictly, and by which line.
@@ -288,7 +250,7 @@ func (in *instance) strict() (*directive, bool) {
 			continue
 		}
 		if on {
-			d.say(Changed, "HA4008", "the lines that it disarms say so; it also refuses traffic to the VIPs, which is not in this release")
+			d.say(Changed, "HA4008", "the lines that it disarms say so")
 		} else {
 			d.say(Exact, "", "the default here too")
 		}
@@ -297,20 +259,92 @@ func (in *instance) strict() (*directive, bool) {
 	return nil, false
 }
 
-// version as keepalived settles it for IPv4.
+// accepting: strictly, keepalived drops what is sent to the addresses unless it owns them.
+func (in *instance) accepting() {
+	d := in.slots["accept"]
+	by, strict := in.strict()
+	v, _ := in.version()
+	in.p.Accept = true
+	switch {
+	case d != nil && d.key() == "no_accept":
+		in.p.Accept = false
+	case strict && in.priority != 255 && (d == nil || v == 2):
+		if d != nil {
+			d.say(NoEffect, "HA4008", "line %d (strict) allows it with version 3 only", by.n)
+		}
+		in.p.Accept, d = false, by
+	}
+	switch {
+	case in.p.Accept && d != nil:
+		d.say(Exact, "", "the default here too")
+	case !in.p.Accept:
+		d.say(Exact, "", "")
+		in.fields["accept"] = set("false", d)
+	}
+}
+
+// macs: the result has the virtual MAC of the RFC or none.
+func (in *instance) macs() {
+	if d := in.slots["use_ipvlan"]; d != nil {
+		d.say(Unsupported, "HA4012", "hafile makes no ipvlan: the addresses answer from the interface's own MAC, with gratuitous ARP")
+	}
+	d := in.slots["use_vmac"]
+	for _, key := range []string{"vmac_xmit_base", "use_vmac_addr"} {
+		x := in.slots[key]
+		switch {
+		case x == nil:
+		case d == nil && key == "vmac_xmit_base":
+			x.say(NoEffect, "", "there is no use_vmac")
+		case key == "vmac_xmit_base":
+			x.say(Dropped, "", "hafile sends adverts where the RFC wants them")
+		default:
+			x.say(Unsupported, "HA4012", "an address on another interface answers from that interface's MAC")
+		}
+	}
+	if d == nil {
+		return
+	}
+	in.p.VirtualMAC = true
+	in.fields["virtual_mac"] = set("true", d)
+	var named []string
+	for i := 1; i < len(d.words); i++ {
+		switch w := d.arg(i); {
+		case w == "name", w == "netlink_notify_msg":
+		case w == "group":
+			i++
+		case strings.Count(w, ":") >= 4:
+			d.say(Changed, "HA4012", "the MAC is 00-00-5E-00-01-VRID (RFC 9568, 7.3): one of its own is not in hafile")
+		default:
+			named = append(named, w)
+		}
+	}
+	if len(named) > 0 {
+		d.say(Changed, "", "hafile names the interface itself, not %s", short(named[0]))
+	}
+	d.say(Exact, "", "")
+}
+
+// version as keepalived settles it: IPv6 is 3.
 func (in *instance) version() (v int64, d *directive) {
 	for _, d := range []*directive{in.slots["version"], in.m.global.version} {
 		if d == nil {
 			continue
 		}
-		if n, _, ok := number(d.arg(1)); ok && (n == 2 || n == 3) {
-			if n == 3 {
-				d.say(Exact, "", "the default here too")
-			}
-			d.say(Exact, "", "")
-			return n, d
+		n, _, ok := number(d.arg(1))
+		switch {
+		case !ok || n != 2 && n != 3:
+			d.badNumber("2 or 3", "2")
+			continue
+		case n == 3:
+			d.say(Exact, "", "the default here too")
+		case in.six() && d == in.m.global.version:
+			continue // the default of IPv4 only
 		}
-		d.badNumber("2 or 3", "2")
+		d.say(Exact, "", "")
+		return n, d
+	}
+	if in.six() {
+		return 3, in.dir
 	}
 	return 2, in.dir
 }

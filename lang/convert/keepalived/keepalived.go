@@ -19,8 +19,13 @@ type Options struct {
 	InlineSecrets bool
 	// Explicit writes defaults too, where the originals state them.
 	Explicit bool
+	// Split makes a file of each included one, beside the main result.
+	Split bool
 	// Annotate adds the verdict of what was not taken over as it stands as a comment.
 	Annotate bool
+	// Include finds what an include line of the file `from` names, in the order in which
+	// keepalived reads it. nil: an include is reported and not followed.
+	Include func(from, pattern string) []Included
 	// OutName is the name of the result in reports and diagnostics; "keepalived.ha.hcl" if empty.
 	OutName string
 }
@@ -42,9 +47,13 @@ func (s Secret) GoString() string { return s.String() }
 // Result of a conversion. HCL is complete and compiled if the diagnostics hold no error;
 // otherwise it is the best that could be made of the files.
 type Result struct {
-	HCL     []byte
+	HCL []byte
+	// Files stand beside the main one where Options.Split asks for it.
+	Files   []OutFile
 	Secrets []Secret
-	Report  Report
+	// Rests is what keepalived goes on doing, for each node with LVS.
+	Rests  []Rest
+	Report Report
 }
 
 // Convert reads all files before it decides anything. Errors in the diagnostics mean

@@ -19,7 +19,7 @@ func (e *emitter) leftovers() {
 			}
 			noted := e.opts.Annotate && d.said != nil && d.said.kind != Exact
 			left := d.said != nil && d.said.kind == Unsupported && !d.parent.lost()
-			if d.kind == isConditional && elsewhere[place{m.src.name, d.n}] || d.bare() && !noted && !left {
+			if d.kind == isConditional && elsewhere[place{d.src.name, d.n}] || d.bare() && !noted && !left {
 				return
 			}
 			at := len(d.lead)
@@ -57,7 +57,7 @@ func (e *emitter) statements() map[place]bool {
 	for _, m := range e.machines {
 		m.root.walk(func(d *directive) {
 			if d.kind != isConditional {
-				lines[place{m.src.name, d.n}] = true
+				lines[place{d.src.name, d.n}] = true
 			}
 		})
 	}
@@ -122,7 +122,7 @@ func (e *emitter) annotate() {
 	for _, l := range e.out.lines {
 		for _, d := range l.dirs {
 			if d.line == l && d.said != nil && d.said.kind == Changed {
-				s := fmt.Sprintf("# %s:%d: changed: %s", d.src.name, d.n, d.said.note)
+				s := cleanLine(fmt.Sprintf("# %s:%d: changed: %s", d.src.name, d.n, d.said.note))
 				if !slices.Contains(l.lead, s) {
 					l.lead = append(l.lead, s)
 				}

@@ -16,7 +16,10 @@ type source struct {
 	name  string
 	bytes []byte
 	start []int // byte offset of each line
-	diags *[]diag.Diagnostic
+	// included says that another file names it, in the line from.
+	included bool
+	from     place
+	diags    *[]diag.Diagnostic
 }
 
 func newSource(name string, src []byte, diags *[]diag.Diagnostic) *source {
@@ -68,6 +71,7 @@ type comment struct {
 
 // physical is one line as keepalived's reader hands it on: no comment, no blanks around it.
 type physical struct {
+	src     *source
 	n       int // line, from 1
 	col     int // byte column of text's first character
 	text    string
@@ -109,7 +113,7 @@ func (s *source) lines() []physical {
 // physical takes the comment off a line. '#' and '!' start one anywhere outside of
 // double quotes; a backslash before them makes them characters.
 func (s *source) physical(n int, line string) physical {
-	p := physical{n: n, exact: true, blank: strings.TrimSpace(line) == ""}
+	p := physical{src: s, n: n, exact: true, blank: strings.TrimSpace(line) == ""}
 	var b bytes.Buffer
 	quoted := false
 	start := len(line) - len(strings.TrimLeft(line, " \t"))
@@ -147,6 +151,8 @@ type word struct {
 	text   string
 	col    int
 	quoted bool
+	start  int    // byte in the statement's text
+	param  string // the parameter that the whole word is the value of
 }
 
 // words splits an ordinary directive: only double quotes group, nothing escapes, and a
@@ -168,14 +174,14 @@ func words(text string, col int) []word {
 			if end < 0 {
 				return out // an open quote drops the rest of the line
 			}
-			out = append(out, word{text: text[i+1 : i+1+end], col: at(i), quoted: true})
+			out = append(out, word{text: text[i+1 : i+1+end], col: at(i), quoted: true, start: i + 1})
 			i += end + 2
 		default:
 			end := strings.IndexAny(text[i:], " \t\"")
 			if end < 0 {
 				end = len(text) - i
 			}
-			out = append(out, word{text: text[i : i+end], col: at(i)})
+			out = append(out, word{text: text[i : i+end], col: at(i), start: i})
 			i += end
 		}
 	}

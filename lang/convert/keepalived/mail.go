@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+
+	"hafile/lang/plan"
 )
 
 // settleMail decides whether the mail settings make a notify block, and judges them.
@@ -28,6 +30,19 @@ func (e *emitter) attached(in *instance) bool {
 func (e *emitter) attachments() {
 	for _, m := range e.machines {
 		any := false
+		for _, s := range m.groups {
+			if s.why != "" {
+				continue
+			}
+			any = any || e.mails(s)
+			if s.alert && s.alerter != nil {
+				if e.mails(s) {
+					s.alerter.say(Exact, "", "")
+				} else {
+					s.alerter.say(NoEffect, "HA4008", "keepalived sends none without smtp_server and notification_email; so does the result")
+				}
+			}
+		}
 		for _, in := range m.instances {
 			if in.why != "" {
 				continue
@@ -129,6 +144,25 @@ func relay(d *directive) string {
 		return ""
 	}
 	return host + ":" + port
+}
+
+// mailPlan is the mail of one machine as a plan has it.
+func (m *machine) mailPlan() (on []string, mail *plan.Email) {
+	g := &m.global.mail
+	on = []string{"active", "backup", "fault", "stop"}
+	if g.noFault != nil {
+		on = []string{"active", "backup", "stop"}
+	}
+	mail = &plan.Email{To: g.recipients(), From: "keepalived@" + m.label, Relay: relay(g.server), TimeoutMs: plan.DefaultEmail().TimeoutMs}
+	if g.from != nil && mailAddress(g.from.arg(1)) {
+		mail.From = g.from.arg(1)
+	}
+	if g.timeout != nil {
+		if n, _, ok := number(g.timeout.arg(1)); ok && n >= 0 && n <= 3600 {
+			mail.TimeoutMs = max(n, 1) * 1000
+		}
+	}
+	return on, mail
 }
 
 // mailBlock writes one block for all machines; what differs depends on self.name.

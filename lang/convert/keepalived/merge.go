@@ -7,17 +7,21 @@ import (
 	"strings"
 
 	"hafile/lang/diag"
+	"hafile/lang/plan"
 )
 
 // group is one virtual router: the instances of all machines that are one on the wire.
 type group struct {
-	members []*instance // in the order of the machines, one each
-	label   string
+	members  []*instance // in the order of the machines, one each
+	standins []standInAt // peers whose files were not given
+	label    string
+	ref      string // what references call it: the label, with its key where for_each makes it
+	key      string // of for_each, "" without
 }
 
 // like is how much two instances look like one virtual router; 0: they are not.
 func like(a, b *instance) int {
-	if a.vrid != b.vrid {
+	if a.vrid != b.vrid || a.six() != b.six() {
 		return 0
 	}
 	score := 0
@@ -34,9 +38,7 @@ func like(a, b *instance) int {
 }
 
 func shares(a, b *instance) bool {
-	return slices.ContainsFunc(a.vips, func(v vip) bool {
-		return slices.ContainsFunc(b.vips, func(w vip) bool { return v.prefix.Addr() == w.prefix.Addr() })
-	})
+	return slices.ContainsFunc(a.vips, func(v vip) bool { return b.vip(v.p.Address.Addr()) != nil })
 }
 
 // groups matches instances across machines by what the wire sees.
@@ -66,6 +68,7 @@ func groups(machines []*machine) []*group {
 	labels := map[string]bool{}
 	for _, g := range out {
 		g.label = unique(labels, label(g.members[0].name))
+		g.ref = g.label
 	}
 	return out
 }
@@ -77,6 +80,23 @@ var same = []struct{ key, name, slot, today string }{
 	{"advert_int", "advert_int", "advert_int", "VRRPv2 drops adverts of another interval: both become master"},
 	{"checksum", "v3_checksum_as_v2", "v3_checksum_as_v2", "each drops the other's adverts: both become master"},
 	{"down_adverts", "down_timer_adverts", "down_timer_adverts", "they do not wait equally long"},
+	{"transport", "unicast_peer", "", "one sends multicast and the other unicast: both become master"},
+	{"multicast_group", "the multicast group", "mcast_dst_ip", "neither hears the other: both become master"},
+	{"virtual_mac", "use_vmac", "use_vmac", "each takeover changes the MAC of the addresses"},
+	{"accept", "accept", "accept", "the addresses answer on one node and not on the other"},
+	{"ttl", "unicast_ttl", "unicast_ttl", "their adverts reach differently far"},
+	{"min_ttl", "min_ttl", "", "they take different adverts"},
+	{"max_ttl", "max_ttl", "", "they take different adverts"},
+}
+
+// secrets is who may speak, to be compared and never to be shown.
+func (in *instance) secrets() string {
+	s := fmt.Sprintf("%s %q %s %s %s %s", in.fields["auth.type"].expr, in.password, in.fields["auth.active_key"].expr,
+		in.fields["auth.mode"].expr, in.fields["auth.anti_replay"].expr, in.fields["auth.window"].expr)
+	for _, k := range in.keys {
+		s += fmt.Sprintf(" %d %q %q", k.id, k.file, k.value)
+	}
+	return s
 }
 
 // agree reports what differs between the members and must not.
@@ -85,10 +105,10 @@ func (g *group) agree() {
 	for _, in := range g.members[1:] {
 		for _, s := range same {
 			if a, b := first.fields[s.key], in.fields[s.key]; a.expr != b.expr {
-				differ(first, in, s.name, first.place(s.slot), in.place(s.slot), s.today)
+				differ(first, in, s.name, first.place(s.key, s.slot), in.place(s.key, s.slot), s.today)
 			}
 		}
-		if string(first.password) != string(in.password) {
+		if first.secrets() != in.secrets() {
 			differ(first, in, "the authentication", first.authPlace(), in.authPlace(), "each drops the other's adverts: both become master")
 		}
 		g.agreeVIPs(first, in)
@@ -97,9 +117,7 @@ func (g *group) agree() {
 
 func (g *group) agreeVIPs(a, b *instance) {
 	only := func(x, y *instance) *vip {
-		i := slices.IndexFunc(x.vips, func(v vip) bool {
-			return !slices.ContainsFunc(y.vips, func(w vip) bool { return w.prefix.Addr() == v.prefix.Addr() })
-		})
+		i := slices.IndexFunc(x.vips, func(v vip) bool { return y.vip(v.p.Address.Addr()) == nil })
 		if i < 0 {
 			return nil
 		}
@@ -119,17 +137,32 @@ func (g *group) agreeVIPs(a, b *instance) {
 	differ(a, b, "the set of VIPs", da, db, "an address is lost, or added, each time the other node takes over")
 }
 
+// vip is the one with this address; nil if there is none.
+func (in *instance) vip(a netip.Addr) *vip {
+	for i := range in.vips {
+		if in.vips[i].p.Address.Addr() == a {
+			return &in.vips[i]
+		}
+	}
+	return nil
+}
+
 // place is the line that sets something, else the instance's own.
-func (in *instance) place(slot string) *directive {
+func (in *instance) place(key, slot string) *directive {
 	if d := in.slots[slot]; d != nil {
 		return d
+	}
+	if dirs := in.fields[key].dirs; len(dirs) > 0 {
+		return dirs[0]
 	}
 	return in.dir
 }
 
 func (in *instance) authPlace() *directive {
-	if dirs := in.fields["auth.password"].dirs; len(dirs) > 0 {
-		return dirs[0]
+	for _, key := range []string{"auth.password", "auth.active_key"} {
+		if dirs := in.fields[key].dirs; len(dirs) > 0 {
+			return dirs[0]
+		}
 	}
 	return in.dir
 }
@@ -159,42 +192,82 @@ func strays(groups []*group) {
 				return slices.ContainsFunc(h.members, func(y *instance) bool { return x.m == y.m })
 			})
 			if !overlap && a.vrid != b.vrid && shares(a, b) {
-				differ(a, b, "virtual_router_id", a.place("virtual_router_id"), b.place("virtual_router_id"), "both nodes become master")
+				differ(a, b, "virtual_router_id", a.place("router_id", "virtual_router_id"), b.place("router_id", "virtual_router_id"), "both nodes become master")
 			}
 		}
 	}
 }
 
-// twice reports what two instances of one machine must not share.
-func twice(m *machine) {
-	type wire struct {
-		iface string
-		vrid  int64
-	}
-	vips, wires := map[string]*vip{}, map[wire]*instance{}
+// twice settles what two instances of one machine must not share.
+func (m *machine) twice() {
+	wires := map[plan.WireKey]*instance{}
 	for _, in := range m.instances {
 		if in.why != "" {
 			continue
 		}
-		key := wire{in.iface, in.vrid}
-		if first := wires[key]; first != nil {
+		key := in.wire()
+		first := wires[key]
+		switch {
+		case first == nil:
+			wires[key] = in
+		case in.p.Transport == plan.Unicast && !slices.ContainsFunc(in.peers, func(p peer) bool { return first.hasPeer(p.addr) }):
+			in.block(in.place("router_id", "virtual_router_id"), fmt.Sprintf("VRID %d on %s is that of %s too, which keepalived tells apart by its peers and hafile does not", in.vrid, in.iface, first.name))
+			in.leaveOut()
+			continue
+		default:
 			m.clash("HA4011", fmt.Sprintf("VRID %d is taken on %s", in.vrid, in.iface),
 				"keepalived does not start with two instances of one VRID on one interface. Give one of them another and convert again.",
-				in.place("virtual_router_id"), first.place("virtual_router_id"))
-		} else {
-			wires[key] = in
+				in.place("router_id", "virtual_router_id"), first.place("router_id", "virtual_router_id"))
 		}
-		for i := range in.vips {
-			v := &in.vips[i]
-			name := v.prefix.Addr().String()
-			if first := vips[name]; first != nil {
-				m.clash("HA4017", name+" is a VIP of two instances",
-					"With keepalived it goes away as soon as one of the two gives it up. Remove it from one of them and convert again.", v.dir, first.dir)
-			} else {
-				vips[name] = v
+	}
+	for i, in := range m.instances {
+		for _, first := range m.instances[:i] {
+			if in.why == "" && first.why == "" {
+				m.overlap(first, in)
 			}
 		}
 	}
+}
+
+// overlap settles two instances of one machine that have an address in common, or one
+// VRID where the same network seems to be behind both.
+func (m *machine) overlap(a, b *instance) {
+	var kept []vip
+	for _, v := range b.vips {
+		w := a.vip(v.p.Address.Addr())
+		switch {
+		case w == nil:
+			kept = append(kept, v)
+		case a.p.DeviceOf(w.p) != b.p.DeviceOf(v.p):
+			a.apart, b.apart = true, true
+			kept = append(kept, v)
+		default:
+			name := v.p.Address.Addr().String()
+			v.dir.warn("HA4017", 0, name+" is a VIP of two instances",
+				"With keepalived it goes away as soon as one of the two gives it up. The result gives it to %s alone (line %d). Remove it from one of them.", a.name, w.dir.n)
+			v.dir.said = &verdict{Changed, "HA4017", fmt.Sprintf("left to %s, which has it in line %d: with keepalived it goes away as soon as one of the two gives it up", a.name, w.dir.n)}
+		}
+	}
+	if b.vips = kept; !slices.ContainsFunc(kept, func(v vip) bool { return !v.p.Unadvertised }) {
+		b.block(b.dir, "its addresses are those of "+a.name)
+		b.leaveOut()
+	}
+	if a.vrid == b.vrid && a.six() == b.six() && a.iface != b.iface && oneNetwork(a, b) {
+		a.apart, b.apart = true, true
+	}
+}
+
+// oneNetwork reports whether the prefixes of two instances overlap.
+func oneNetwork(a, b *instance) bool {
+	return slices.ContainsFunc(a.vips, func(v vip) bool {
+		return slices.ContainsFunc(b.vips, func(w vip) bool {
+			return v.p.InstallPrefix > 0 && w.p.InstallPrefix > 0 && v.network().Overlaps(w.network())
+		})
+	})
+}
+
+func (v *vip) network() netip.Prefix {
+	return netip.PrefixFrom(v.p.Address.Addr(), v.p.InstallPrefix).Masked()
 }
 
 // clash reports a statement that another one does not go with.
@@ -207,17 +280,25 @@ func (m *machine) clash(code, summary, detail string, at, first *directive) {
 
 // clones reports machines with one address: a file that was copied and not adapted.
 func clones(machines []*machine) {
-	seen := map[netip.Addr]*directive{}
+	type owner struct {
+		m  *machine
+		at *directive
+	}
+	seen := map[netip.Addr]owner{}
 	for _, m := range machines {
-		a, at := m.address()
-		if !a.IsValid() {
-			continue
-		}
-		if first := seen[a]; first != nil {
-			m.clash("HA4018", fmt.Sprintf("%s is the source address of two nodes", a),
-				"Each machine needs its own; the file of one of them seems to be copied. Correct it and convert again.", at, first)
-		} else {
-			seen[a] = at
+		for _, in := range m.instances {
+			at := in.slots["source"]
+			if in.why != "" || !in.source.IsValid() || at == nil {
+				continue
+			}
+			switch first := seen[in.source]; {
+			case first.m == nil:
+				seen[in.source] = owner{m, at}
+			case first.m != m:
+				m.clash("HA4018", fmt.Sprintf("%s is the source address of two nodes", in.source),
+					"Each machine needs its own; the file of one of them seems to be copied. Correct it and convert again.", at, first.at)
+				seen[in.source] = owner{m, at} // once for each machine
+			}
 		}
 	}
 }
@@ -290,17 +371,19 @@ func mergeScripts(machines []*machine) []*mergedScript {
 			if !s.used {
 				continue
 			}
-			if byName[s.name] == nil {
-				names = append(names, s.name)
+			key := string(s.kind) + " " + s.name
+			if byName[key] == nil {
+				names = append(names, key)
 			}
-			byName[s.name] = append(byName[s.name], s)
+			byName[key] = append(byName[key], s)
 			owner[s] = m
 		}
 	}
-	labels := map[string]bool{}
-	for _, name := range names {
+	labels := map[bool]map[string]bool{true: {}, false: {}} // of scripts, and of checks
+	for _, key := range names {
+		name := byName[key][0].name
 		var variants []*mergedScript
-		for _, s := range byName[name] {
+		for _, s := range byName[key] {
 			i := slices.IndexFunc(variants, func(v *mergedScript) bool { return v.from[0].same(s) })
 			if i < 0 {
 				variants = append(variants, &mergedScript{name: name})
@@ -313,7 +396,7 @@ func mergeScripts(machines []*machine) []*mergedScript {
 			if len(variants) > 1 {
 				want += "_" + owner[v.from[0]].label
 			}
-			v.label = unique(labels, want)
+			v.label = unique(labels[v.from[0].kind == aScript], want)
 			for _, s := range v.from {
 				s.label = v.label
 			}
@@ -336,26 +419,98 @@ func (s *script) same(o *script) bool {
 type mergedHook struct {
 	label string
 	hook
+	// only are the machines that call it; the others do nothing in its place. nil: all.
+	only []*machine
 }
 
 // mergeHooks makes one block of each program that is called alike, wherever it is named.
-func mergeHooks(groups []*group, labels map[string]bool) []*mergedHook {
-	var out []*mergedHook
+func (e *emitter) mergeHooks(labels map[string]bool) {
 	seen := map[string]*mergedHook{}
-	for _, g := range groups {
+	add := func(key string, h hook, only []*machine) {
+		if seen[key] == nil {
+			seen[key] = &mergedHook{hook: hook{on: h.on, argv: h.argv, user: set(h.user.expr), who: h.who, bare: h.bare}, only: only}
+			seen[key].label = unique(labels, h.name())
+			e.hooks = append(e.hooks, seen[key])
+		}
+		seen[key].dirs = append(seen[key].dirs, h.dirs...)
+	}
+	for _, g := range e.groups {
 		for _, in := range g.members {
 			for _, h := range in.hooks {
-				key := h.key()
-				if seen[key] == nil {
-					seen[key] = &mergedHook{hook: hook{on: h.on, argv: h.argv, user: set(h.user.expr), bare: h.bare}}
-					seen[key].label = unique(labels, h.name())
-					out = append(out, seen[key])
-				}
-				seen[key].dirs = append(seen[key].dirs, h.dirs...)
+				add(h.key(), h, nil)
 			}
 		}
 	}
-	return out
+	for _, g := range e.sync {
+		for _, s := range g.from {
+			for _, h := range s.hooks {
+				add(g.hookKey(&h), h, g.callers(&h))
+			}
+		}
+	}
+}
+
+// callers are the machines of a group that call a hook; nil: all of them.
+func (g *mergedGroup) callers(h *hook) (only []*machine) {
+	for _, s := range g.from {
+		if slices.ContainsFunc(s.hooks, func(o hook) bool { return o.key() == h.key() }) {
+			only = append(only, s.m)
+		}
+	}
+	if len(only) == len(g.from) {
+		return nil
+	}
+	return only
+}
+
+// hookKey is the hook's own, and the group's where not all of its machines call it: whom
+// a group tells must be the same on all of them.
+func (g *mergedGroup) hookKey(h *hook) string {
+	if g.callers(h) == nil {
+		return h.key()
+	}
+	return h.key() + " " + g.label
+}
+
+// notifies is whom a group tells, and the lines that say so.
+func (g *mergedGroup) notifies(e *emitter) setting {
+	var refs []string
+	for _, l := range g.listeners(e) {
+		refs = append(refs, "notify."+l)
+	}
+	if len(refs) == 0 {
+		return setting{}
+	}
+	return set("[" + strings.Join(refs, ", ") + "]")
+}
+
+// listeners are the notify blocks that a group tells.
+func (g *mergedGroup) listeners(e *emitter) (labels []string) {
+	if slices.ContainsFunc(g.from, func(s *syncGroup) bool { return e.mails(s) }) {
+		labels = append(labels, e.mail)
+	}
+	for _, bare := range []bool{true, false} {
+		for _, from := range g.from {
+			for _, h := range from.hooks {
+				l := e.hooks[slices.IndexFunc(e.hooks, func(m *mergedHook) bool { return m.is(g, &h) })].label
+				if h.bare == bare && !slices.Contains(labels, l) {
+					labels = append(labels, l)
+				}
+			}
+		}
+	}
+	return labels
+}
+
+// is reports whether a block of the result is a group's hook.
+func (m *mergedHook) is(g *mergedGroup, h *hook) bool {
+	only := g.callers(h)
+	return m.key() == h.key() && slices.Equal(m.only, only)
+}
+
+// mails reports whether a group tells by mail on its machine.
+func (e *emitter) mails(s *syncGroup) bool {
+	return slices.Contains(e.mailers, s.m) && (s.alert || e.opts.EnableMail)
 }
 
 func (h *hook) key() string {
@@ -365,6 +520,9 @@ func (h *hook) key() string {
 // name is what a person would call it: the program without its suffix, and the event.
 func (h *hook) name() string {
 	base := h.argv[0]
+	if !h.bare && len(h.argv) == 4 && h.argv[3] == "fifo" {
+		return "fifo"
+	}
 	if base == "/usr/bin/env" && len(h.argv) > 1 {
 		base = h.argv[1]
 	}

@@ -20,7 +20,10 @@ type outLine struct {
 	// close is the line of the '}'; nil unless the line opens a block.
 	close *outLine
 	what  string // how a report calls it
-	n     int    // its number in the result, once written
+	// from is the parameter of the original whose value expr is, "" if it is none's.
+	from, expr string
+	n          int    // its number in the result, once written
+	file       string // in which it stands, "" for the main one
 }
 
 // output is the result while it is written.
@@ -43,7 +46,21 @@ func (o *output) blank() {
 }
 
 func (o *output) attr(name string, s setting) *outLine {
-	return o.add(name+" = "+s.expr, s.dirs...)
+	l := o.add(name+" = "+s.expr, s.dirs...)
+	for i, d := range s.dirs {
+		if l.param(d, 1, s.expr); i > 0 && l.from != s.dirs[0].words[min(1, len(s.dirs[0].words)-1)].param {
+			l.from = ""
+			break
+		}
+	}
+	return l
+}
+
+// param notes that word i of d, which expr stands for, is the value of a parameter.
+func (l *outLine) param(d *directive, i int, expr string) {
+	if l.from = ""; d != nil && i < len(d.words) {
+		l.from, l.expr = d.words[i].param, expr
+	}
 }
 
 func (o *output) begin(text, what string, dirs ...*directive) *outLine {
@@ -154,6 +171,16 @@ func (c *comment) String() string {
 	return strings.TrimRight("#"+text, " \t")
 }
 
+// cleanLine is text of the original that goes into the result: UTF-8, and on one line.
+func cleanLine(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) && r != '\t' {
+			return -1
+		}
+		return r
+	}, strings.ToValidUTF8(s, "\ufffd"))
+}
+
 // note is a comment of ours about a directive that has no line of its own, with the
 // comments that stood beside it.
 func note(d *directive, withVerdict bool) []string {
@@ -164,7 +191,7 @@ func note(d *directive, withVerdict bool) []string {
 	}
 	text := d.shown()
 	if d.said != nil && d.said.kind != Exact && (withVerdict || d.trail == nil || d.said.kind == Unsupported) && d.said.note != "" {
-		text += fmt.Sprintf(" (%s: %s)", d.said.kind, d.said.note)
+		text += fmt.Sprintf(" (%s: %s)", d.said.kind, cleanLine(d.said.note))
 	}
 	if d.trail != nil {
 		d.trail.kept = true

@@ -35,6 +35,7 @@ type directive struct {
 	col, length int
 	// via is the line that brought a definition's line here; 0 if it stands where it works.
 	via    int
+	loop   *round // the pass of a sequence that made it
 	block  bool
 	parent *directive
 	body   []*directive
@@ -92,9 +93,9 @@ func (d *directive) walk(f func(*directive)) {
 	}
 }
 
-// parser makes the tree of one file for one configuration id.
+// parser makes the tree of one file, and of those that it includes, for one configuration id.
 type parser struct {
-	src  *source
+	src  *source // the main file
 	root *directive
 	cur  *directive // the open block
 	// wants is a block keyword whose '{' has not come yet.
@@ -105,23 +106,26 @@ type parser struct {
 	header  []*comment
 	all     []*comment
 	started bool // something other than a comment was read
+	sources []*source
 }
 
 // parse reads a file as the machine with this configuration id does. The root is a
 // block without words.
-func parse(src *source, id string) (*directive, []*comment, []*comment) {
-	p := &parser{src: src, root: &directive{src: src, ctx: grammar()[""], block: true, n: 1}}
+func parse(src *source, id string, include func(from, pattern string) []Included) *parser {
+	p := &parser{src: src, root: &directive{src: src, ctx: grammar()[""], block: true, n: 1}, sources: []*source{src}}
 	p.cur = p.root
-	e := &expander{src: src, id: id, defs: map[string][]stored{}, emit: p.line, note: p.note}
-	e.run(src.lines(), p.before, p.after)
+	e := &expander{src: src, id: id, defs: map[string][]stored{}, emit: p.line, note: p.note,
+		before: p.before, after: p.after, include: include, sources: &p.sources,
+		resume: func(d *directive) { p.last = d }}
+	e.run(src.lines())
 	p.finish()
-	return p.root, p.header, p.all
+	return p
 }
 
 // before and after see every physical line: comments hang on what they stand beside.
 func (p *parser) before(l physical) {
 	p.last = nil
-	if l.blank && !p.started && len(p.header) == 0 {
+	if l.blank && !p.started && len(p.header) == 0 && l.src == p.src {
 		p.header, p.pending = p.pending, nil
 	}
 }
@@ -143,22 +147,33 @@ func (p *parser) after(l physical) {
 }
 
 // note adds what is a statement to the converter and none to keepalived's blocks.
-func (p *parser) note(kind directiveKind, l logical, id string) {
-	d := p.statement(l, l.text, l.col)
+func (p *parser) note(kind directiveKind, l logical, id string) *directive {
+	d := p.statement(l, l.text, 0)
 	d.kind, d.id = kind, id
 	p.cur.body = append(p.cur.body, d)
+	return d
 }
 
-func (p *parser) statement(l logical, text string, col int) *directive {
+// statement is the piece of a line that begins at byte `at` of it.
+func (p *parser) statement(l logical, text string, at int) *directive {
 	length := len(text)
+	col := l.col + at
 	wordCol := col
 	if !l.exact {
 		col, wordCol = l.col, -1
-		length = len(p.src.text(l.n)) // to the end of the line
+		length = len(l.src.text(l.n)) // to the end of the line
 	}
 	d := &directive{
-		src: p.src, words: words(text, wordCol), text: text, n: l.n, end: l.n, col: col, length: length,
-		via: l.via, parent: p.cur, ctx: p.cur.context(), lead: p.pending,
+		src: l.src, words: words(text, wordCol), text: text, n: l.n, end: l.n, col: col, length: length,
+		via: l.via, loop: l.loop, parent: p.cur, ctx: p.cur.context(), lead: p.pending,
+	}
+	for i := range d.words {
+		w := &d.words[i]
+		for _, m := range l.marks {
+			if m.start == at+w.start && m.end == m.start+len(w.text) && w.param == "" {
+				w.param = m.name
+			}
+		}
 	}
 	p.pending = nil
 	p.last = d
@@ -187,7 +202,7 @@ func (p *parser) line(l logical) {
 		case quoted:
 		case c == '$' && strings.HasPrefix(l.text[i+1:], "{"):
 			if end := strings.IndexByte(l.text[i:], '}'); end > 0 {
-				p.src.report(diag.Warning, "HA4006", p.src.at(l.n, l.col, len(l.text)), fmt.Sprintf("%s is not defined", l.text[i:i+end+1]),
+				l.src.report(diag.Warning, "HA4006", l.src.at(l.n, l.col, len(l.text)), fmt.Sprintf("%s is not defined", l.text[i:i+end+1]),
 					"keepalived leaves it as it is and takes its braces for a block. Define it, or put its value here.")
 				i += end
 			}
@@ -207,7 +222,7 @@ func (p *parser) piece(l logical, start, end int) {
 	if trimmed == "" {
 		return
 	}
-	d := p.statement(l, trimmed, l.col+start+len(text)-len(trimmed))
+	d := p.statement(l, trimmed, start+len(text)-len(trimmed))
 	if len(d.words) == 0 {
 		return // an open quote took it; reported by the lexer
 	}
@@ -232,7 +247,7 @@ func (p *parser) missingBrace() {
 		return
 	}
 	d := p.wants
-	p.src.report(diag.Error, "HA4003", d.where(), "A block has no '{'",
+	d.src.report(diag.Error, "HA4003", d.where(), "A block has no '{'",
 		fmt.Sprintf("keepalived reads what follows as part of %s all the same. Add the brace.", d.words[0].text))
 	p.open(d)
 }
@@ -242,9 +257,9 @@ func (p *parser) open(d *directive) {
 }
 
 func (p *parser) brace(l logical, i int, open bool) {
-	at := p.src.at(l.n, l.col, len(l.text))
+	at := l.src.at(l.n, l.col, len(l.text))
 	if l.exact {
-		at = p.src.at(l.n, l.col+i, 1)
+		at = l.src.at(l.n, l.col+i, 1)
 	}
 	if open {
 		p.openBrace(l, at)
@@ -254,11 +269,13 @@ func (p *parser) brace(l logical, i int, open bool) {
 		p.missingBrace()
 	}
 	if p.cur.parent == nil {
-		p.src.report(diag.Error, "HA4002", at, "A '}' closes nothing",
+		l.src.report(diag.Error, "HA4002", at, "A '}' closes nothing",
 			"keepalived reports it and goes on. Remove it, or look above for the block that ended too early.")
 		return
 	}
-	p.cur.end = l.n
+	if p.cur.end = l.n; p.cur.src != l.src {
+		p.cur.end = len(p.cur.src.start) // it ends in another file
+	}
 	p.cur.tail = append(p.cur.tail, p.pending...)
 	p.pending = nil
 	p.cur = p.cur.parent
@@ -269,20 +286,20 @@ func (p *parser) openBrace(l logical, at *diag.Range) {
 	if d == nil && len(p.cur.body) > 0 {
 		// A keyword that takes no block, or none of keepalived's: its block is read as a
 		// whole, so that the rest of the file keeps its shape.
-		if last := p.cur.body[len(p.cur.body)-1]; last.kind == isOrdinary && !last.block && last.n == l.n {
+		if last := p.cur.body[len(p.cur.body)-1]; last.kind == isOrdinary && !last.block && last.n == l.n && last.src == l.src {
 			d = last
 			if d.known != nil {
-				p.src.report(diag.Error, "HA4003", at, fmt.Sprintf("%s takes no block", d.words[0].text),
+				l.src.report(diag.Error, "HA4003", at, fmt.Sprintf("%s takes no block", d.words[0].text),
 					"keepalived ignores this '{', and the next '}' closes the block around it. Remove the brace.")
 			}
 		}
 	}
 	switch {
 	case d == nil:
-		p.src.report(diag.Error, "HA4003", at, "A '{' opens nothing",
+		l.src.report(diag.Error, "HA4003", at, "A '{' opens nothing",
 			"keepalived ignores it, and the next '}' closes the block around it. Remove it, or write the keyword before it.")
 	case p.depth() >= depthMax:
-		p.src.report(diag.Error, "HA4003", at, "Blocks are nested too deep", "No block of keepalived's has so many around it. Look for a missing '}' above.")
+		l.src.report(diag.Error, "HA4003", at, "Blocks are nested too deep", "No block of keepalived's has so many around it. Look for a missing '}' above.")
 		p.wants = nil
 	default:
 		p.open(d)
@@ -303,9 +320,9 @@ func (p *parser) finish() {
 	}
 	last := len(p.src.start)
 	for ; p.cur.parent != nil; p.cur = p.cur.parent {
-		p.src.report(diag.Error, "HA4001", p.cur.where(), fmt.Sprintf("The block of %q is never closed", p.cur.text),
+		p.cur.src.report(diag.Error, "HA4001", p.cur.where(), fmt.Sprintf("The block of %q is never closed", p.cur.text),
 			fmt.Sprintf("The file ends in line %d inside of it; keepalived reports a missing '}' and uses what it has read. Add the brace where the block should end.", last))
-		p.cur.end = last
+		p.cur.end = len(p.cur.src.start)
 	}
 	p.root.end = last
 	p.root.tail = p.pending

@@ -11,13 +11,14 @@ import (
 
 	"github.com/rogpeppe/go-internal/txtar"
 
+	"hafile/lang"
 	"hafile/lang/diag"
 )
 
 // tree prints what was parsed, one statement a line, with its position.
 func tree(src, id string) (string, []diag.Diagnostic) {
 	var diags []diag.Diagnostic
-	root, _, _ := parse(newSource("k", []byte(src), &diags), id)
+	root := parse(newSource("k", []byte(src), &diags), id, nil).root
 	var b strings.Builder
 	var show func(*directive, int)
 	show = func(d *directive, depth int) {
@@ -78,7 +79,7 @@ func TestSequences(t *testing.T) {
 		{"$A=$B\n$B=x\n$A", "x"},
 	} {
 		var diags []diag.Diagnostic
-		root, _, _ := parse(newSource("k", []byte(tc.src), &diags), "lb1")
+		root := parse(newSource("k", []byte(tc.src), &diags), "lb1", nil).root
 		var got []string
 		for _, d := range root.body {
 			if d.kind == isOrdinary {
@@ -181,7 +182,8 @@ func FuzzParse(f *testing.F) {
 	f.Fuzz(func(t *testing.T, src []byte) {
 		var diags []diag.Diagnostic
 		s := newSource("k", src, &diags)
-		root, _, all := parse(s, "lb1")
+		p := parse(s, "lb1", nil)
+		root, all := p.root, p.all
 		root.walk(func(d *directive) {
 			if d.n < 1 || d.n > len(s.start) || d.end < 1 || d.end > len(s.start) {
 				t.Fatalf("line %d-%d of %d", d.n, d.end, len(s.start))
@@ -198,8 +200,8 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// Whatever two files are, the result parses, the counts add up, and a second run gives
-// the same bytes.
+// Whatever two files are, the result parses, the counts add up, a second run gives the same
+// bytes, and what compiles is what keepalived does.
 func FuzzConvert(f *testing.F) {
 	seeds(f)
 	f.Fuzz(func(t *testing.T, src []byte) {
@@ -213,10 +215,16 @@ func FuzzConvert(f *testing.F) {
 			res, diags := Convert(in, opts)
 			check(t, in, opts, res)
 			for _, d := range diags {
-				// HA1201 and HA1302 are about what the originals want, not about how it is written.
-				if d.Severity == diag.Error && !strings.HasPrefix(d.Code, "HA40") && d.Code != "HA1201" && d.Code != "HA1302" {
+				if d.Severity == diag.Error && !strings.HasPrefix(d.Code, "HA40") {
 					t.Fatalf("does not compile: %v\n%s", diags, res.HCL)
 				}
+			}
+			if diags.HasErrors() {
+				continue
+			}
+			compiled, _ := lang.CompileSource("x.ha.hcl", res.HCL, lang.Inputs{})
+			if c, _ := Check(in, opts, compiled, nil); len(c.Differences) > 0 {
+				t.Fatalf("not what was converted: %+v\n%s", c.Differences, res.HCL)
 			}
 		}
 	})

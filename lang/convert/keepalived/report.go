@@ -37,8 +37,10 @@ type Verdict struct {
 	// Where is the line of the result, 0 if there is none; What stands there.
 	Where int    `json:"where,omitempty"`
 	What  string `json:"what,omitempty"`
-	Note  string `json:"note,omitempty"`
-	Code  string `json:"code,omitempty"`
+	// WhereFile is the file of that line where the result is more than one.
+	WhereFile string `json:"where_file,omitempty"`
+	Note      string `json:"note,omitempty"`
+	Code      string `json:"code,omitempty"`
 
 	col, via, seq int
 	covers        map[id]bool
@@ -70,10 +72,14 @@ func report(e *emitter, out string) Report {
 	var names []string
 	byName := map[string][]*machine{}
 	for _, m := range e.machines {
-		if byName[m.src.name] == nil {
-			names = append(names, m.src.name)
+		for _, src := range m.sources {
+			if byName[src.name] == nil {
+				names = append(names, src.name)
+			}
+			if !slices.Contains(byName[src.name], m) {
+				byName[src.name] = append(byName[src.name], m)
+			}
 		}
-		byName[m.src.name] = append(byName[m.src.name], m)
 	}
 	for _, name := range names {
 		r.Files = append(r.Files, fileReport(name, byName[name]))
@@ -88,7 +94,7 @@ func report(e *emitter, out string) Report {
 func (e *emitter) general() []string {
 	var notes, unplaced []string
 	for _, m := range e.machines {
-		if a, _ := m.address(); !a.IsValid() {
+		if !m.address.IsValid() && !m.address6.IsValid() {
 			unplaced = append(unplaced, m.label)
 		}
 	}
@@ -114,7 +120,10 @@ func (e *emitter) general() []string {
 }
 
 // id is where a statement stands; several nodes of one file share it.
-type id struct{ n, col, via, seq int }
+type id struct {
+	src              string
+	n, col, via, seq int
+}
 
 func fileReport(name string, machines []*machine) FileReport {
 	f := FileReport{Name: name, Counts: map[Kind]int{}}
@@ -128,18 +137,23 @@ func fileReport(name string, machines []*machine) FileReport {
 	for _, m := range machines {
 		f.Nodes = append(f.Nodes, m.label)
 		for _, c := range m.comments {
-			comments[c.line] = comments[c.line] || c.kept
+			if c.src.name == name {
+				comments[c.line] = comments[c.line] || c.kept
+			}
 		}
 		seen := map[id]int{}
 		where := map[*directive]id{}
 		m.root.walk(func(d *directive) {
-			if d == m.root {
+			if d == m.root || d.src.name != name && (d.judged == nil || d.judged.src.name != name) {
 				return
 			}
-			k := id{n: d.n, col: d.col, via: d.via}
+			k := id{src: d.src.name, n: d.n, col: d.col, via: d.via}
 			k.seq = seen[k]
-			seen[id{n: d.n, col: d.col, via: d.via}]++
+			seen[id{src: d.src.name, n: d.n, col: d.col, via: d.via}]++
 			where[d] = k
+			if d.judged != nil && d.judged.src.name != name {
+				return // counted with the block, in its file
+			}
 			if d.kind == isConditional {
 				conditional[k] = true
 			} else {
@@ -183,11 +197,11 @@ func add(all map[id]*Verdict, key, k id, by *directive) {
 	} else if slices.Index(Kinds, fresh.Kind) > slices.Index(Kinds, v.Kind) {
 		fresh.covers = v.covers
 		if fresh.Where == 0 {
-			fresh.Where, fresh.What = v.Where, v.What
+			fresh.Where, fresh.What, fresh.WhereFile = v.Where, v.What, v.WhereFile
 		}
 		*v = *fresh
 	} else if v.Where == 0 {
-		v.Where, v.What = fresh.Where, fresh.What
+		v.Where, v.What, v.WhereFile = fresh.Where, fresh.What, fresh.WhereFile
 	}
 	v.covers[k] = true
 	v.Directives = len(v.covers)
@@ -210,7 +224,7 @@ func verdictOf(d *directive, k id) *Verdict {
 	indent = indent[:len(indent)-len(strings.TrimLeft(indent, " \t"))]
 	v.Text = strings.ReplaceAll(indent, "\t", "    ") + d.shown()
 	if d.line != nil {
-		v.Where, v.What = d.line.n, d.line.what
+		v.Where, v.What, v.WhereFile = d.line.n, d.line.what, d.line.file
 	}
 	return v
 }

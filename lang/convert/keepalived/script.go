@@ -1,26 +1,21 @@
 package keepalived
 
 import (
+	"cmp"
 	"fmt"
 	"path"
 	"strings"
+
+	"hafile/lang/plan"
 )
 
 // script reads one vrrp_script. keepalived looks scripts up from the top, so that a
 // second one of the same name is never found.
 func (m *machine) script(block *directive) {
-	s := &script{dir: block, name: block.arg(1), fields: map[string]setting{}}
-	if block.missing() {
-		block.whole(Dropped, "HA4008", "has no name")
+	s := m.tracker(aScript, block)
+	if s == nil {
 		return
 	}
-	if first := m.findScript(s.name); first != nil {
-		block.warn("HA4008", 1, fmt.Sprintf("There are two scripts %q", s.name),
-			"keepalived always finds the first one, in line %d. Remove this one, or give it another name.", first.dir.n)
-		block.whole(NoEffect, "HA4008", "keepalived always finds the first %s, line %d", s.name, first.dir.n)
-		return
-	}
-	m.scripts = append(m.scripts, s)
 	slots := map[string]*directive{}
 	m.inside(block, func(d *directive) {
 		if d.key() == "init_fail" {
@@ -34,18 +29,36 @@ func (m *machine) script(block *directive) {
 		again(&old, d)
 		slots[d.key()] = d
 	})
-	s.timing("interval", slots["interval"], 1000)
-	s.timing("timeout", slots["timeout"], 0)
-	s.count("fall", slots["fall"])
-	s.count("rise", slots["rise"])
-	s.setWeight(slots["weight"])
-	m.user(s.fields, slots["user"], m.global.scriptUser)
+	s.p.IntervalMs = s.timing("interval", slots["interval"], 1000)
+	s.p.TimeoutMs = cmp.Or(s.timing("timeout", slots["timeout"], 0), s.p.IntervalMs)
+	s.p.Fall = s.count("fall", slots["fall"])
+	s.p.Rise = s.count("rise", slots["rise"])
+	s.setWeight(slots["weight"], 253)
+	user := m.user(s.fields, slots["user"], m.global.scriptUser)
 	m.scriptCommand(s, slots["script"])
+	s.p.Script = &plan.Script{Command: s.argv, User: user}
 }
 
-func (m *machine) findScript(name string) *script {
+// tracker opens a block that trackers name; nil if keepalived never finds it.
+func (m *machine) tracker(kind trackerKind, block *directive) *script {
+	s := &script{kind: kind, dir: block, name: block.arg(1), fields: map[string]setting{}, p: plan.DefaultCheck()}
+	if block.missing() {
+		block.whole(Dropped, "HA4008", "has no name: keepalived stops at it")
+		return nil
+	}
+	if first := m.find(kind, s.name); first != nil {
+		block.warn("HA4008", 1, fmt.Sprintf("There are two blocks %s %q", kind, s.name),
+			"keepalived always finds the first one, in line %d. Remove this one, or give it another name.", first.dir.n)
+		block.whole(NoEffect, "HA4008", "keepalived always finds the first %s, line %d", s.name, first.dir.n)
+		return nil
+	}
+	m.scripts = append(m.scripts, s)
+	return s
+}
+
+func (m *machine) find(kind trackerKind, name string) *script {
 	for _, s := range m.scripts {
-		if s.name == name {
+		if s.kind == kind && s.name == name {
 			return s
 		}
 	}
@@ -130,14 +143,14 @@ func (m *machine) sayCommand(d *directive, w, argv []string, most int, nobody bo
 	d.say(kind, "", "%s", strings.Join(notes, "; "))
 }
 
-func (s *script) timing(key string, d *directive, def int64) {
+func (s *script) timing(key string, d *directive, def int64) int64 {
 	if d == nil {
-		return
+		return def
 	}
 	ms, ok := seconds(d.arg(1))
 	if !ok || ms > 4294000 {
 		d.badNumber("seconds from 0 to 4294", "the default")
-		return
+		return def
 	}
 	if ms < 10 {
 		ms = 1000
@@ -146,18 +159,19 @@ func (s *script) timing(key string, d *directive, def int64) {
 	if ms == def {
 		d.say(Exact, "", "the default here too")
 		s.fields[key+" default"] = set(duration(ms), d)
-		return
+		return ms
 	}
 	d.say(Exact, "", "")
 	s.fields[key] = set(duration(ms), d)
+	return ms
 }
 
 // count reads rise and fall: 1 in keepalived unless written, so that they are always in
 // the result where hafile's default is another one.
-func (s *script) count(key string, d *directive) {
+func (s *script) count(key string, d *directive) int {
 	if d == nil {
 		s.fields[key] = set("1")
-		return
+		return 1
 	}
 	n, clean, ok := number(d.arg(1))
 	switch {
@@ -172,26 +186,31 @@ func (s *script) count(key string, d *directive) {
 	}
 	d.say(Exact, "", "")
 	s.fields[key] = set(fmt.Sprint(n), d)
+	return int(n)
 }
 
-func (s *script) setWeight(d *directive) {
+// setWeight reads the weight that trackers have by default; most is its bound.
+func (s *script) setWeight(d *directive, most int64) {
 	if d == nil {
 		return
 	}
 	n, clean, ok := number(d.arg(1))
 	switch {
 	case !ok:
-		d.badNumber("a number from -253 to 253", "no weight")
+		d.badNumber(fmt.Sprintf("a number from -%d to %d", most, most), "its default")
 		return
-	case d.arg(2) == "reverse":
-		s.reverse = true
-		d.say(Unsupported, "HA4012", "a reversed weight is not in this release")
+	case n < -most || n > most:
+		d.badNumber(fmt.Sprintf("a number from -%d to %d", most, most), "its default")
 		return
 	case n < -253 || n > 253:
-		d.badNumber("a number from -253 to 253", "no weight")
-		return
+		n = min(max(n, -253), 253)
+		d.say(Changed, "", "hafile's weights end at 253")
 	case !clean:
 		d.say(Changed, "HA4008", "keepalived reads %d; so does the result", n)
+	}
+	if d.arg(2) == "reverse" {
+		s.reverse = true
+		d.say(Exact, "", "reverse stands where it is tracked")
 	}
 	d.say(Exact, "", "")
 	if s.weight = n; n != 0 {
@@ -207,24 +226,25 @@ func (d *directive) badNumber(want, uses string) {
 }
 
 // user is who runs a program: the line's own, else script_user's.
-func (m *machine) user(fields map[string]setting, own, global *directive) {
+func (m *machine) user(fields map[string]setting, own, global *directive) string {
 	d := own
 	if d == nil {
 		d = global
 	}
 	if d == nil {
-		return
+		return ""
 	}
 	if d.arg(2) != "" && d.arg(2) != d.arg(1) {
 		d.say(Changed, "", "the user's own groups, not %s", d.arg(2))
 	}
 	d.say(Exact, "", "")
 	fields["user"] = set(quote(d.arg(1)), d)
+	return d.arg(1)
 }
 
 // unused is a script that no instance tracks: keepalived removes it.
 func (s *script) unused() {
-	s.dir.say(NoEffect, "", "no instance tracks it: keepalived never runs it")
+	s.dir.say(NoEffect, "", "nothing tracks it: keepalived never asks it")
 	for _, c := range s.dir.body {
 		c.withdraw(s.dir)
 	}

@@ -56,7 +56,7 @@ func (f *FileReport) text(b *strings.Builder, out string) {
 func (v *Verdict) result() string {
 	var parts []string
 	if v.Where > 0 {
-		parts = append(parts, strings.TrimSpace(fmt.Sprintf(":%d %s", v.Where, v.What)))
+		parts = append(parts, strings.TrimSpace(fmt.Sprintf("%s:%d %s", v.WhereFile, v.Where, v.What)))
 	}
 	note := v.Note
 	if v.EndLine > v.Line {

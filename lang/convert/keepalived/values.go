@@ -29,7 +29,7 @@ func number(s string) (v int64, clean, ok bool) {
 
 // seconds reads a decimal number of seconds as milliseconds, rounded half up.
 func seconds(s string) (ms int64, ok bool) {
-	if strings.Trim(s, "0123456789.") != "" {
+	if strings.Trim(s, "0123456789.") != "" || strings.HasPrefix(s, ".") {
 		return 0, false
 	}
 	f, err := strconv.ParseFloat(s, 64)

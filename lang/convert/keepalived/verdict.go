@@ -3,6 +3,7 @@ package keepalived
 import (
 	"fmt"
 	"strings"
+	"unicode"
 
 	"hafile/lang/diag"
 )
@@ -112,7 +113,15 @@ func elsewhere(word string) string {
 	return ""
 }
 
+// short is a word of the original for people: no longer than a line bears, and nothing in
+// it that moves a cursor.
 func short(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return -1
+		}
+		return r
+	}, strings.ToValidUTF8(s, "\ufffd"))
 	if r := []rune(s); len(r) > 40 {
 		return string(r[:39]) + "…"
 	}
