@@ -90,6 +90,9 @@ var entries = []Entry{
 		"RFC 9568 calls the states active and backup; keepalived and older RFCs say MASTER.",
 		`on = ["master"]`, `Write "active".`},
 
+	{"HA1021", "A vendored module is not what was copied", false,
+		"hafile vendor copied the directory and recorded what it held; now it holds something else, so that nobody can say what it is.",
+		"", "Copy it again with hafile vendor, or remove hafile-vendor.json and keep the module as your own."},
 	{"HA1020", "The evaluation takes too long", false,
 		"Some expression loops over far too much; there is a deadline so that nobody waits for ever.",
 		"[for a in range(1000) : [for b in range(1000) : [for c in range(1000) : a]]]", "Group once in a local and look up by key; hafile validate -timings names the expressions that take longest."},
