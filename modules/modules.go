@@ -5,7 +5,7 @@ package modules
 
 import "embed"
 
-// FS has a directory per module, with its files and its README.
+// FS has a directory per module, with its files, its README and an example of its use.
 //
-//go:embed */*.ha.hcl */README.md
+//go:embed */*.ha.hcl */README.md */example/*.hcl
 var FS embed.FS

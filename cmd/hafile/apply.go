@@ -48,6 +48,7 @@ func (c *cli) applyCommand() *cobra.Command {
 	}
 	o.register(cmd.Flags())
 	c.socketFlag(cmd.Flags())
+	c.completeNode(cmd)
 	cmd.Flags().BoolVar(&o.auto, "auto-approve", false, "do not ask")
 	cmd.Flags().BoolVar(&o.noWait, "no-wait", false, "do not wait until the roles have settled")
 	cmd.Flags().BoolVar(&o.dryRun, "dry-run", false, "do everything up to the first change")

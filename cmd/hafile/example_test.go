@@ -22,8 +22,8 @@ import (
 )
 
 const (
-	examples = root + "/examples"
-	library  = root + "/modules"
+	exampleRoot = root + "/examples"
+	library     = root + "/modules"
 )
 
 // compile compiles a directory that must be without errors.
@@ -51,7 +51,7 @@ func exampleDirs(t *testing.T) []string {
 func exampleFiles(t *testing.T, pattern string) []string {
 	t.Helper()
 	var found []string
-	for _, dir := range []string{examples + "/*", library + "/*/example"} {
+	for _, dir := range []string{exampleRoot + "/*", library + "/*/example"} {
 		names, err := filepath.Glob(filepath.Join(dir, pattern))
 		if err != nil || len(names) == 0 {
 			t.Fatalf("no %s in %s: %v", pattern, dir, err)
@@ -96,7 +96,7 @@ func golden(t *testing.T, name string, got []byte) {
 }
 
 func TestExamplesAreFormatted(t *testing.T) {
-	files, err := formattable([]string{examples, library}, true)
+	files, err := formattable([]string{exampleRoot, library}, true)
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no files: %v", err)
 	}
@@ -114,7 +114,7 @@ func TestExamplesAreFormatted(t *testing.T) {
 // TestNginxPairIsItsConversion: the file of the example is what convert makes of the
 // originals beside it, byte for byte.
 func TestNginxPairIsItsConversion(t *testing.T) {
-	dir := filepath.Join(examples, "nginx-pair")
+	dir := filepath.Join(exampleRoot, "nginx-pair")
 	var files []keepalived.File
 	for _, node := range []string{"nginx01", "nginx02"} {
 		src, err := os.ReadFile(filepath.Join(dir, "keepalived", node+".keepalived.conf"))
@@ -139,7 +139,7 @@ func TestNginxPairIsItsConversion(t *testing.T) {
 
 // TestNginxPairEditsAreWhatTheyAreCalled: each edit of the story changes one thing.
 func TestNginxPairEditsAreWhatTheyAreCalled(t *testing.T) {
-	dir := filepath.Join(examples, "nginx-pair")
+	dir := filepath.Join(exampleRoot, "nginx-pair")
 	base := compile(t, dir).Plans["nginx01"]
 	want := map[string]struct {
 		address string

@@ -14,6 +14,13 @@ func (c *cli) explainCommand() *cobra.Command {
 		Use:   "explain CODE",
 		Short: "Say what a code such as HA1202 means, with an example and the cure",
 		Args:  cobra.ExactArgs(1),
+		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+			var codes []string
+			for _, e := range diag.Codes() {
+				codes = append(codes, e.Code+"\t"+e.Title)
+			}
+			return codes, cobra.ShellCompDirectiveNoFileComp
+		},
 		RunE: func(_ *cobra.Command, args []string) error {
 			code := strings.ToUpper(args[0])
 			e, known := diag.Explain(code)

@@ -114,10 +114,11 @@ func (c *cli) formatStdin(v *view, o fmtOptions) error {
 	case !o.check:
 		v.printf("%s", formatted)
 	}
-	if err == nil && o.check && !bytes.Equal(src, formatted) {
-		err = exit(exitDiffers)
+	if o.check && !bytes.Equal(src, formatted) {
+		v.note("standard input is not in canonical layout: run hafile fmt")
+		return exit(exitDiffers)
 	}
-	return err
+	return nil
 }
 
 // patch prints a difference that patch(1) takes.

@@ -58,7 +58,7 @@ func TestLabLeavesNothing(t *testing.T) {
 // daemons run.
 func startLab(t *testing.T, tmp string) (parent, lab int) {
 	t.Helper()
-	shell := exec.Command("/bin/bash", "-c", `"$0" lab "$1" 2>&1 & echo "pid $!"; wait`, hafile(t), filepath.Join(examples, "nginx-pair"))
+	shell := exec.Command("/bin/bash", "-c", `"$0" lab "$1" 2>&1 & echo "pid $!"; wait`, hafile(t), filepath.Join(exampleRoot, "nginx-pair"))
 	shell.Env = append(os.Environ(), "TMPDIR="+tmp)
 	out, err := shell.StdoutPipe()
 	if err != nil {

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
@@ -16,6 +17,7 @@ import (
 	"hafile/lang"
 	"hafile/lang/diag"
 	"hafile/lang/module"
+	"hafile/lang/vendored"
 	"hafile/modules"
 )
 
@@ -72,10 +74,7 @@ const sourceMax = 5 << 20
 // load compiles a target: a directory (the working directory by default), one file, or
 // "-" for standard input.
 func (c *cli) load(target string, vars *varFlags) (*config, error) {
-	// A compilation allocates much, keeps it and ends: to collect rarely costs memory for
-	// a moment and takes a third less time.
-	debug.SetGCPercent(400)
-	in := lang.Inputs{Vars: vars.vars, Env: os.LookupEnv, Version: version, Deadline: evaluation, Library: modules.FS}
+	in := c.inputs(vars)
 	if target == "-" {
 		src, err := io.ReadAll(io.LimitReader(c.std.in, sourceMax))
 		if err != nil {
@@ -107,7 +106,21 @@ func (c *cli) load(target string, vars *varFlags) (*config, error) {
 	} else {
 		res, ds = lang.CompileFiles(p.root.FS(), []string{path.Join(p.rel, filepath.Base(target))}, in)
 	}
+	ds = append(ds, vendored.Check(p.root.FS(), slices.Sorted(maps.Keys(res.Hashes)))...)
 	return newConfig(p, target, vars, res, ds), nil
+}
+
+// inputs is what every compilation gets from outside.
+func (c *cli) inputs(vars *varFlags) lang.Inputs {
+	// A compilation allocates much, keeps it and ends: to collect rarely costs memory for
+	// a moment and takes a third less time.
+	debug.SetGCPercent(400)
+	in := lang.Inputs{Vars: vars.vars, Env: os.LookupEnv, Version: version, Deadline: evaluation, Library: modules.FS}
+	if c.measure {
+		start := time.Now()
+		in.Clock = func() time.Duration { return time.Since(start) }
+	}
+	return in
 }
 
 // place is a directory of configuration within what may be read: the repository around
@@ -182,6 +195,9 @@ func newConfig(p place, target string, vars *varFlags, res *lang.Result, ds diag
 	}
 	for name, src := range res.Files {
 		conf.sources[rename(name)] = src
+	}
+	for i := range res.Timings {
+		res.Timings[i].Range.Filename = rename(res.Timings[i].Range.Filename)
 	}
 	hashes := map[string]string{}
 	for name, sum := range res.Hashes {

@@ -70,6 +70,8 @@ type cli struct {
 	plain  bool
 	chdir  string
 	socket string
+	// measure how long expressions take.
+	measure bool
 }
 
 func (c *cli) root() *cobra.Command {
@@ -94,9 +96,18 @@ func (c *cli) root() *cobra.Command {
 		c.validateCommand(), c.fmtCommand(), c.planCommand(), c.showCommand(), c.applyCommand(), c.confirmCommand(), c.rollbackCommand(), c.historyCommand(),
 		c.statusCommand(), c.convertCommand(), c.explainCommand(), c.runCommand(), c.labCommand(),
 	)
-	root.AddCommand(c.testCommand())
+	root.AddCommand(c.languageCommands()...)
+	root.SetHelpFunc(oneDash(root.HelpFunc()))
 	root.AddCommand(labHidden()...)
 	return root
+}
+
+// languageCommands are those around the language, beside validate and fmt.
+func (c *cli) languageCommands() []*cobra.Command {
+	return []*cobra.Command{
+		c.initCommand(), c.testCommand(), c.outputCommand(), c.consoleCommand(), c.graphCommand(), c.vendorCommand(),
+		c.schemaCommand(), c.manpagesCommand(),
+	}
 }
 
 // longOptions lets options be written with one dash, as Terraform's are: -json becomes

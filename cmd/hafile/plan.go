@@ -79,6 +79,7 @@ func (c *cli) planCommand() *cobra.Command {
 	}
 	o.register(cmd.Flags())
 	c.socketFlag(cmd.Flags())
+	c.completeNode(cmd)
 	cmd.Flags().StringVar(&out, "out", "", "save the plan to `FILE` for hafile apply")
 	cmd.Flags().BoolVar(&detailed, "detailed-exitcode", false, "exit 2 when there are changes")
 	cmd.Flags().BoolVar(&inline, "allow-inline-secrets", false, "let -out hold secrets that the files hold in clear")

@@ -1,38 +1,72 @@
 package main
 
 import (
+	"bytes"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
 	"github.com/spf13/cobra"
 
 	"hafile/lang/diag"
+	"hafile/lang/plan"
 )
 
+// validateOptions are those of `hafile validate`.
+type validateOptions struct {
+	vars                             varFlags
+	node, jsonInto                   string
+	asJSON, strict, timings, compact bool
+}
+
 func (c *cli) validateCommand() *cobra.Command {
-	var vars varFlags
-	var asJSON, strict bool
+	var o validateOptions
 	cmd := &cobra.Command{
 		Use:   "validate [DIR|FILE|-]",
 		Short: "Check the files, for every node, without looking at this machine",
-		Args:  cobra.MaximumNArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error {
-			return c.validate(target(args), &vars, asJSON, strict)
-		},
+		Long: "Check the files, for every node. Nothing but the files is read: no root, no network, no daemon, nothing\n" +
+			"is written. With -node it is also said which secrets that node must have, and what in its plan this\n" +
+			"release cannot do; hafile plan looks at the machine itself.",
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error { return c.validate(target(args), &o) },
 	}
-	vars.register(cmd.Flags())
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print the diagnostics as JSON")
-	cmd.Flags().BoolVar(&strict, "strict", false, "exit 3 when there are warnings")
+	o.vars.register(cmd.Flags())
+	flags := cmd.Flags()
+	flags.BoolVar(&o.asJSON, "json", false, "print the diagnostics as JSON")
+	flags.StringVar(&o.jsonInto, "json-into", "", "write the diagnostics to `FILE` as JSON, too")
+	flags.BoolVar(&o.strict, "strict", false, "exit 3 when there are warnings")
+	flags.StringVar(&o.node, "node", "", "say what node `NAME` needs, too")
+	flags.BoolVar(&o.timings, "timings", false, "say which expressions took longest")
+	flags.BoolVar(&o.compact, "compact-warnings", false, "one line for each warning")
+	c.completeNode(cmd)
 	return cmd
 }
 
-func (c *cli) validate(target string, vars *varFlags, asJSON, strict bool) error {
+func (c *cli) validate(target string, o *validateOptions) error {
 	v := c.view()
-	conf, err := c.load(target, vars)
+	c.measure = o.timings
+	start := time.Now()
+	conf, err := c.load(target, &o.vars)
 	if err != nil {
 		return err
 	}
-	if asJSON {
+	took := time.Since(start)
+	if o.jsonInto != "" {
+		if err := intoJSON(o.jsonInto, conf); err != nil {
+			return err
+		}
+	}
+	switch {
+	case o.asJSON:
 		err = diag.WriteJSON(v.out, conf.diags, conf.sources)
-	} else {
+	case o.compact:
+		err = v.compactWarnings(conf)
+	default:
 		err = v.diagnostics(conf.diags, conf.sources)
+	}
+	if o.timings && !o.asJSON {
+		v.timings(conf, took)
 	}
 	switch {
 	case err != nil:
@@ -40,10 +74,15 @@ func (c *cli) validate(target string, vars *varFlags, asJSON, strict bool) error
 	case conf.diags.HasErrors():
 		return exit(exitError)
 	}
-	if !asJSON {
-		v.valid(conf)
+	if o.node != "" {
+		if _, err := selectNode(conf, o.node); err != nil {
+			return err
+		}
 	}
-	if strict && len(conf.diags) > 0 {
+	if !o.asJSON {
+		v.valid(conf, o.node)
+	}
+	if o.strict && len(conf.diags) > 0 {
 		return exit(exitDiffers)
 	}
 	return nil
@@ -62,8 +101,46 @@ func later(conf *config) int {
 	return len(seen)
 }
 
+func intoJSON(name string, conf *config) error {
+	var b bytes.Buffer
+	if err := diag.WriteJSON(&b, conf.diags, conf.sources); err != nil {
+		return err
+	}
+	return writeFile(name, b.Bytes(), 0o644)
+}
+
+// compactWarnings prints errors whole and each warning in a line.
+func (v *view) compactWarnings(conf *config) error {
+	if err := v.diagnostics(onlyErrors(conf.diags), conf.sources); err != nil {
+		return err
+	}
+	for _, d := range conf.diags {
+		if d.Severity != diag.Warning {
+			continue
+		}
+		at := ""
+		if d.Range != nil {
+			at = fmt.Sprintf("%s:%d:%d: ", d.Range.Filename, d.Range.Start.Line, d.Range.Start.Column)
+		}
+		v.note("%s %s%s: %s", v.paint(yellow, "Warning"), at, d.Code, d.Summary)
+	}
+	return nil
+}
+
+// timings lists what took long.
+func (v *view) timings(conf *config, took time.Duration) {
+	v.line("Compiled in %s. The expressions that took longest:", took.Round(time.Millisecond/10))
+	var rows [][]string
+	for _, t := range conf.Timings {
+		rows = append(rows, []string{"  " + t.Took.Round(100*time.Nanosecond).String(), fmt.Sprintf("%s:%d:%d", t.Range.Filename, t.Range.Start.Line, t.Range.Start.Column)})
+	}
+	for _, line := range columns(rows) {
+		v.line("%s", line)
+	}
+}
+
 // valid says what was checked, and what was not.
-func (v *view) valid(conf *config) {
+func (v *view) valid(conf *config, node string) {
 	instances := map[string]bool{}
 	for _, p := range conf.Plans {
 		for _, in := range p.Desired.Instances {
@@ -73,8 +150,35 @@ func (v *view) valid(conf *config) {
 	v.line("%s %s, %s, %s, %s accepted.", v.paint(green, "Valid:"), plural(len(conf.Nodes), "node"),
 		plural(len(instances), "instance"), plural(len(conf.diags), "warning"), plural(len(conf.Accepted), "warning"))
 	v.line("Checked: syntax, references, bounds, and that the members of each instance agree.")
+	if node != "" {
+		v.needs(conf, node)
+	}
 	v.line("Not checked: this machine, the running daemon, what secrets contain. hafile plan does.")
 	if n := later(conf); n > 0 {
 		v.line("Not in this release: %s that the files ask for; plan and apply refuse them by name.", plural(n, "thing"))
 	}
+}
+
+// needs is what one node must have for its plan.
+func (v *view) needs(conf *config, node string) {
+	p := conf.Plans[node]
+	v.line("%s runs %s with %s.", node, plural(len(p.Desired.Instances), "instance"), plural(len(p.Desired.Checks), "check"))
+	if secrets := secretsOf(p); len(secrets) > 0 {
+		v.line("%s needs these secrets: %s.", node, strings.Join(secrets, ", "))
+	}
+	var lacking []string
+	for _, d := range conf.Unsupported[node] {
+		lacking = with(lacking, d.Summary)
+	}
+	for _, what := range lacking {
+		v.line("%s %s: plan and apply refuse it.", v.paint(yellow, "Note:"), what)
+	}
+}
+
+// secretsOf lists the references that a node resolves, as they are written.
+func secretsOf(p *plan.Plan) []string {
+	var all []string
+	p.EachSecret(func(_ plan.Addr, s *plan.Secret) { all = with(all, s.String()) })
+	slices.Sort(all)
+	return all
 }
