@@ -74,33 +74,12 @@ func happened(before, after holding) diff.Class {
 	return diff.None
 }
 
-// predicted is the worst class that the plan says of each VIP.
-func predicted(changes []diff.Change) map[netip.Prefix]diff.Class {
-	out := map[netip.Prefix]diff.Class{}
-	note := func(i *diff.Impact) {
-		for _, v := range i.VIPs {
-			if i.Class.Rank() > out[v].Rank() {
-				out[v] = i.Class
-			}
-		}
-	}
-	for i := range changes {
-		note(&changes[i].Impact)
-		for k := range changes[i].Fields {
-			if f := changes[i].Fields[k].Impact; f != nil {
-				note(f)
-			}
-		}
-	}
-	return out
-}
-
 // observe compares what was predicted with what has happened, and counts. A plan is
 // wrong when an address went through worse than it says; less is luck.
 func (t *transaction) observe(old *node.Snapshot) {
 	snap := t.d.engine.Snapshot()
 	since := changes(old)
-	before, after, said := holdings(old, since), holdings(&snap, since), predicted(t.changes)
+	before, after, said := holdings(old, since), holdings(&snap, since), diff.PerVIP(t.changes)
 	var wrong []string
 	for v, h := range after {
 		promise, is := said[v], happened(before[v], h)

@@ -11,13 +11,10 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"hafile/lang"
 	"hafile/lang/diff"
-	"hafile/lang/plan"
 	"hafile/lang/planfile"
 	"hafile/lang/render"
 	"hafile/runtime/control"
-	"hafile/runtime/host"
 )
 
 // planOptions are what `plan` and `apply` share.
@@ -26,6 +23,7 @@ type planOptions struct {
 	node      string
 	maxImpact string
 	asJSON    bool
+	against   []string // plan only
 }
 
 func (o *planOptions) register(flags *pflag.FlagSet) {
@@ -43,87 +41,141 @@ func (c *cli) socketFlag(flags *pflag.FlagSet) {
 	flags.StringVar(&c.socket, "socket", otherwise, "the daemon's socket")
 }
 
+// planOnly are the options that `plan` alone has.
+type planOnly struct {
+	planOptions
+	out                                  string
+	all, detailed, inline, full, summary bool
+	expires                              time.Duration
+}
+
 func (c *cli) planCommand() *cobra.Command {
-	var o planOptions
-	var out string
-	var detailed, inline, full, summary bool
-	var expires time.Duration
+	var o planOnly
 	cmd := &cobra.Command{
 		Use:   "plan [DIR|FILE|-]",
 		Short: "Say what an edit will do to each VIP of this node, before it is done",
-		Args:  cobra.MaximumNArgs(1),
+		Long: "Say what an edit will do to each VIP of this node, before it is done.\n\n" +
+			"The plan is against what this machine's daemon runs. -against compares with something else: none (an\n" +
+			"empty node), a directory, git:REF (the same directory in a commit), or STATUS.json (what hafile status\n" +
+			"-json -with-plan printed; without its plan, name a directory or git:REF too). Roles that nobody has\n" +
+			"observed are assumed, and the plan says so. -all makes the plans of all nodes.",
+		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			v := c.view()
-			doc, facts, err := c.makePlan(cmd.Context(), v, target(args), &o, expires)
-			if err != nil {
-				return err
+			if o.all {
+				return c.planAll(cmd.Context(), target(args), &o)
 			}
-			closing := ""
-			if out != "" {
-				if err := savePlan(out, doc, inline); err != nil {
-					return err
-				}
-				closing = saved(out, doc)
-			}
-			if err := v.planOrJSON(doc, o.asJSON, mode(summary, full), facts, closing); err != nil {
-				return err
-			}
-			if p := planfile.Gate(doc.Changes, diff.Class(o.maxImpact), nil); p != nil {
-				return planProblem(p)
-			}
-			if detailed && len(doc.Changes) > 0 {
-				return exit(exitChanges)
-			}
-			return nil
+			return c.planOne(cmd.Context(), target(args), &o)
 		},
 	}
 	o.register(cmd.Flags())
 	c.socketFlag(cmd.Flags())
 	c.completeNode(cmd)
-	cmd.Flags().StringVar(&out, "out", "", "save the plan to `FILE` for hafile apply")
-	cmd.Flags().BoolVar(&detailed, "detailed-exitcode", false, "exit 2 when there are changes")
-	cmd.Flags().BoolVar(&inline, "allow-inline-secrets", false, "let -out hold secrets that the files hold in clear")
-	cmd.Flags().BoolVar(&full, "full", false, "show what stays the same, too")
-	cmd.Flags().BoolVar(&summary, "summary", false, "show the last lines only")
-	cmd.Flags().DurationVar(&expires, "expires", planfile.Lifetime, "how long the plan may be applied; 0: for ever")
+	flags := cmd.Flags()
+	flags.StringVar(&o.out, "out", "", "save the plan to `FILE` for hafile apply; with -all, to a directory")
+	flags.BoolVar(&o.all, "all", false, "plan for every node")
+	flags.StringArrayVar(&o.against, "against", nil, "compare with `WHAT`: daemon, none, DIR, git:REF or STATUS.json")
+	flags.BoolVar(&o.detailed, "detailed-exitcode", false, "exit 2 when there are changes")
+	flags.BoolVar(&o.inline, "allow-inline-secrets", false, "let -out hold secrets that the files hold in clear")
+	flags.BoolVar(&o.full, "full", false, "show what stays the same, too")
+	flags.BoolVar(&o.summary, "summary", false, "show the last lines only")
+	flags.DurationVar(&o.expires, "expires", planfile.Lifetime, "how long the plan may be applied; 0: for ever")
 	return cmd
 }
 
-// makePlan compiles, asks the daemon what it runs, and compares. Where no daemon is
-// reached the plan is against an empty node, and says so.
+func (c *cli) planOne(ctx context.Context, target string, o *planOnly) error {
+	v := c.view()
+	doc, facts, err := c.makePlan(ctx, v, target, &o.planOptions, o.expires)
+	if err != nil {
+		return err
+	}
+	closing := ""
+	if o.out != "" {
+		if err := savePlan(o.out, doc, o.inline); err != nil {
+			return err
+		}
+		closing = saved(o.out, doc)
+	}
+	if err := v.planOrJSON(doc, o.asJSON, mode(o.summary, o.full), facts, closing); err != nil {
+		return err
+	}
+	return o.verdict(doc)
+}
+
+// verdict is the exit code of plans that have been shown.
+func (o *planOnly) verdict(docs ...*planfile.Document) error {
+	changes := 0
+	for _, doc := range docs {
+		if p := planfile.Gate(doc.Changes, diff.Class(o.maxImpact), nil); p != nil {
+			if len(docs) > 1 {
+				p.Detail = doc.Node + ": " + p.Detail
+			}
+			return planProblem(p)
+		}
+		changes += len(doc.Changes)
+	}
+	if o.detailed && changes > 0 {
+		return exit(exitChanges)
+	}
+	return nil
+}
+
+// compiled loads what is to be planned. Warnings are part of the plan; errors end it.
+func (c *cli) compiled(v *view, target string, vars *varFlags) (*config, error) {
+	conf, err := c.load(target, vars)
+	if err != nil {
+		return nil, err
+	}
+	if conf.diags.HasErrors() {
+		if err := v.diagnostics(conf.diags, conf.sources); err != nil {
+			return nil, err
+		}
+		return nil, exit(exitError)
+	}
+	return conf, nil
+}
+
+// makePlan compiles, asks what runs, and compares. Where no daemon is reached the plan is
+// against an empty node, and says so.
 func (c *cli) makePlan(ctx context.Context, v *view, target string, o *planOptions, life time.Duration) (*planfile.Document, render.Facts, error) {
-	conf, err := c.load(target, &o.vars)
+	conf, err := c.compiled(v, target, &o.vars)
 	if err != nil {
 		return nil, render.Facts{}, err
 	}
-	if conf.diags.HasErrors() { // warnings are part of the plan
-		if err := v.diagnostics(conf.diags, conf.sources); err != nil {
-			return nil, render.Facts{}, err
-		}
-		return nil, render.Facts{}, exit(exitError)
+	a, err := c.parseAgainst(o.against, target, &o.vars)
+	if err != nil {
+		return nil, render.Facts{}, err
 	}
 	node, err := selectNode(conf, o.node)
 	if err != nil {
 		return nil, render.Facts{}, err
 	}
-	if err := conf.supported(v, node); err != nil {
+	doc, status, err := c.planNode(ctx, v, conf, node, a, life)
+	if err != nil {
 		return nil, render.Facts{}, err
 	}
-	client := control.NewClient(c.socket)
-	defer client.Close()
-	running, status, err := askRunning(ctx, client)
+	if !a.isDaemon() {
+		return doc, render.Facts{Host: "not asked"}, nil
+	}
+	return doc, hostFacts(&doc.Plan, status), nil
+}
+
+// planNode is the plan of one node of a compiled configuration.
+func (c *cli) planNode(ctx context.Context, v *view, conf *config, node string, a *against, life time.Duration) (*planfile.Document, *control.Status, error) {
+	if err := conf.supported(v, node); err != nil {
+		return nil, nil, err
+	}
+	running, status, err := a.running(ctx, c, node)
 	var gone *control.Unreachable
 	if errors.As(err, &gone) {
 		v.note("%s %s. The plan is shown against an empty node.", v.paint(yellow, "Note:"), gone)
 	} else if err != nil {
-		return nil, render.Facts{}, err
+		return nil, nil, err
 	}
-	doc := planfile.New(planfile.Input{
+	return planfile.New(planfile.Input{
 		HafileVersion: version, Plan: conf.Plans[node], Running: running,
 		Inputs:      planfile.Inputs{Files: conf.Hashes, Vars: conf.Variables, Env: conf.Env},
 		Diagnostics: conf.diags, Accepted: conf.Accepted, Now: time.Now(), Lifetime: life,
-	})
-	return doc, hostFacts(&doc.Plan, status), nil
+	}), status, nil
 }
 
 // planOrJSON draws a plan with what this machine says of it, or prints the document.
@@ -132,51 +184,6 @@ func (v *view) planOrJSON(doc *planfile.Document, asJSON bool, m render.Mode, fa
 		return render.JSON(v.out, doc)
 	}
 	return v.plan(doc, m, facts, closing)
-}
-
-// selectNode says which node of the configuration this machine is.
-func selectNode(conf *config, explicit string) (string, error) {
-	if explicit == "" {
-		explicit = os.Getenv("HAFILE_NODE")
-	}
-	facts := lang.HostFacts{}
-	if explicit == "" {
-		facts.Name, _ = os.Hostname() // without a name the addresses decide; a glob may want the domain
-		facts.Addresses = host.Addresses()
-	}
-	node, d := conf.SelectNode(explicit, facts)
-	if d != nil {
-		return "", &diagError{*d, exitError}
-	}
-	return node, nil
-}
-
-// askRunning is what a daemon runs at present, in the form in which plans are compared
-// with it.
-func askRunning(ctx context.Context, client *control.Client) (*planfile.Running, *control.Status, error) {
-	status, err := client.Status(ctx)
-	if err != nil {
-		return nil, nil, err
-	}
-	r := &planfile.Running{
-		Node: status.Node, Lineage: status.Lineage,
-		Present: diff.Present{Roles: map[plan.Addr]string{}, Checks: map[plan.Addr]plan.CheckState{}},
-	}
-	for _, in := range status.Instances {
-		r.Present.Roles[in.Address] = in.Role
-	}
-	for _, check := range status.Checks {
-		r.Present.Checks[check.Address] = plan.CheckState(check.State)
-	}
-	if status.Plan == nil {
-		return r, status, nil
-	}
-	running, err := client.Plan(ctx)
-	if err != nil {
-		return nil, nil, err
-	}
-	r.Plan, r.Serial, r.Since, r.By = running.Plan, running.Status.Serial, running.Status.Since, running.Status.By
-	return r, status, nil
 }
 
 // savePlan writes a plan file; one that holds secrets is for its owner only.
@@ -217,42 +224,4 @@ func planError(err error) error {
 
 func planProblem(p *planfile.Problem) error {
 	return &control.Problem{Exit: p.Exit, Code: p.Code, Summary: p.Summary, Detail: p.Detail}
-}
-
-func (c *cli) showCommand() *cobra.Command {
-	var asJSON, full, summary bool
-	cmd := &cobra.Command{
-		Use:   "show [PLAN]",
-		Short: "Show a plan file, or the plan that the daemon runs",
-		Args:  cobra.MaximumNArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			doc, err := c.shown(cmd.Context(), target(args))
-			if err != nil {
-				return err
-			}
-			return c.view().planOrJSON(doc, asJSON, mode(summary, full), render.Facts{Host: "as saved"}, "")
-		},
-	}
-	c.socketFlag(cmd.Flags())
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
-	cmd.Flags().BoolVar(&full, "full", false, "show what stays the same, too")
-	cmd.Flags().BoolVar(&summary, "summary", false, "show the last lines only")
-	return cmd
-}
-
-// shown is a plan file, or the running plan as it would be against an empty node.
-func (c *cli) shown(ctx context.Context, name string) (*planfile.Document, error) {
-	if name != "" {
-		return c.readPlan(name)
-	}
-	client := control.NewClient(c.socket)
-	defer client.Close()
-	running, err := client.Plan(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if running.Plan == nil {
-		return nil, errors.New("the daemon runs no plan: hafile apply gives it one")
-	}
-	return planfile.New(planfile.Input{HafileVersion: version, Plan: running.Plan, Now: running.Status.Since}), nil
 }

@@ -1,13 +1,15 @@
 package main
 
 import (
+	"context"
+
 	"github.com/spf13/cobra"
 
 	"hafile/runtime/control"
 )
 
 func (c *cli) statusCommand() *cobra.Command {
-	var asJSON bool
+	var asJSON, withPlan bool
 	cmd := &cobra.Command{
 		Use:   "status",
 		Short: "Say who owns what, since when and why",
@@ -21,7 +23,7 @@ func (c *cli) statusCommand() *cobra.Command {
 			}
 			v := c.view()
 			if asJSON {
-				return v.document(s)
+				return c.statusDocument(cmd.Context(), v, client, s, withPlan)
 			}
 			v.status(s)
 			return nil
@@ -29,5 +31,19 @@ func (c *cli) statusCommand() *cobra.Command {
 	}
 	c.socketFlag(cmd.Flags())
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	cmd.Flags().BoolVar(&withPlan, "with-plan", false, "with -json, print the running plan too, for plan -against")
 	return cmd
+}
+
+// statusDocument prints a status as JSON. A running plan is shown without its secrets.
+func (c *cli) statusDocument(ctx context.Context, v *view, client *control.Client, s *control.Status, withPlan bool) error {
+	f := control.StatusFile{Status: *s}
+	if withPlan && s.Plan != nil {
+		running, err := client.Plan(ctx)
+		if err != nil {
+			return err
+		}
+		f.Running = running.Plan.Redacted()
+	}
+	return v.document(f)
 }

@@ -150,3 +150,27 @@ func (v *view) conversion(res *keepalived.Result, o *convertOptions) error {
 	}
 	return res.Report.WriteText(out)
 }
+
+// fleet draws the table of several plans, and then each of them.
+func (v *view) fleet(f *planfile.Fleet, docs []*planfile.Document, o *planOnly) error {
+	v.clearLive()
+	if o.asJSON {
+		return v.document(f)
+	}
+	if err := render.Fleet(v.out, f, v.color); err != nil {
+		return err
+	}
+	for _, doc := range docs {
+		if len(doc.Changes) == 0 || o.summary {
+			continue
+		}
+		v.line("")
+		if err := v.plan(doc, mode(false, o.full), render.Facts{Host: "not asked"}, ""); err != nil {
+			return err
+		}
+	}
+	if o.out != "" {
+		v.line("Saved to %s, with %s.", o.out, fleetFile)
+	}
+	return nil
+}

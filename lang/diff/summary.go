@@ -8,20 +8,29 @@ import (
 
 func summarize(changes []Change) Summary {
 	s := Summary{Worst: None}
-	vips := map[netip.Prefix]Class{}
 	for i := range changes {
 		c := &changes[i]
 		s.count(c)
 		s.Worst = worseClass(s.Worst, c.Impact.Class)
+	}
+	for _, class := range PerVIP(changes) {
+		s.VIPs.add(class)
+	}
+	return s
+}
+
+// PerVIP is the worst that happens to each address; those that nothing happens to are
+// left out.
+func PerVIP(changes []Change) map[netip.Prefix]Class {
+	vips := map[netip.Prefix]Class{}
+	for i := range changes {
+		c := &changes[i]
 		note(vips, &c.Impact)
 		for k := range c.Fields {
 			note(vips, c.Fields[k].Impact)
 		}
 	}
-	for _, class := range vips {
-		s.VIPs.add(class)
-	}
-	return s
+	return vips
 }
 
 func (s *Summary) count(c *Change) {

@@ -38,6 +38,13 @@ func (s *Secret) redact() {
 	}
 }
 
+// Redacted is the plan with "(sensitive)" in the place of every secret that it carries.
+func (p *Plan) Redacted() *Plan {
+	c := p.Clone()
+	c.EachSecret(func(_ Addr, s *Secret) { s.redact() })
+	return c
+}
+
 // EachSecret visits every secret that the plan names or holds, with the address of the
 // thing that needs it, in the order of the plan's lists.
 func (p *Plan) EachSecret(visit func(Addr, *Secret)) {

@@ -34,12 +34,7 @@ func Write(w io.Writer, d *Document, inlineSecrets bool) error {
 // secret that it carries. Check refuses to apply the result if one was taken out.
 func WriteRedacted(w io.Writer, d *Document) error {
 	c := *d
-	c.Plan = *d.Plan.Clone()
-	c.EachSecret(func(_ plan.Addr, s *plan.Secret) {
-		if s.Inline() {
-			s.Value = plan.Redacted
-		}
-	})
+	c.Plan = *d.Plan.Redacted()
 	return write(w, &c)
 }
 

@@ -30,6 +30,13 @@ type Status struct {
 	Predictions Predictions `json:"predictions"`
 }
 
+// StatusFile is what hafile status -json prints: a status, and with -with-plan what runs,
+// without the secrets in it. A plan can be made against it elsewhere.
+type StatusFile struct {
+	Status
+	Running *plan.Plan `json:"running,omitempty"`
+}
+
 // Predictions count, since the start of the daemon, what was foretold of addresses.
 type Predictions struct {
 	Applied      uint64 `json:"applied"`      // plans

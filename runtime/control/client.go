@@ -69,7 +69,7 @@ func (c *Client) Status(ctx context.Context) (*Status, error) {
 	if err := c.get(ctx, "/v1/status", &s); err != nil {
 		return nil, err
 	}
-	return &s, formatKnown(s.FormatVersion)
+	return &s, FormatKnown(s.FormatVersion)
 }
 
 // Plan that runs; its Plan is nil on a daemon that has none.
@@ -78,7 +78,7 @@ func (c *Client) Plan(ctx context.Context) (*RunningPlan, error) {
 	if err := c.get(ctx, "/v1/plan", &r); err != nil {
 		return nil, err
 	}
-	return &r, formatKnown(r.FormatVersion)
+	return &r, FormatKnown(r.FormatVersion)
 }
 
 // Apply sends a plan that was made against the running plan with digest base
@@ -263,9 +263,9 @@ func cause(err error) error {
 	return err
 }
 
-// formatKnown: minor versions add fields, which are ignored; another major version means
+// FormatKnown: minor versions add fields, which are ignored; another major version means
 // something else.
-func formatKnown(version string) error {
+func FormatKnown(version string) error {
 	major, _, _ := strings.Cut(version, ".")
 	ours, _, _ := strings.Cut(plan.FormatVersion, ".")
 	if major != ours {

@@ -541,10 +541,10 @@ func TestUnreachableDaemonNamesTheNextStep(t *testing.T) {
 }
 
 func TestAnotherMajorFormatIsRefused(t *testing.T) {
-	if err := formatKnown("1.9"); err != nil {
+	if err := FormatKnown("1.9"); err != nil {
 		t.Error(err)
 	}
-	if err := formatKnown("2.0"); err == nil {
+	if err := FormatKnown("2.0"); err == nil {
 		t.Error("2.0 is taken for ours")
 	}
 }

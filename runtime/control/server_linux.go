@@ -10,8 +10,6 @@ import (
 	"net/http"
 	"strings"
 	"time"
-
-	"hafile/lang/plan"
 )
 
 // Bounds of the server. A plan of a thousand instances is 2 MB.
@@ -133,12 +131,7 @@ func redacted(r *RunningPlan) *RunningPlan {
 		return r
 	}
 	c := *r
-	c.Plan = r.Plan.Clone()
-	c.Plan.EachSecret(func(_ plan.Addr, s *plan.Secret) {
-		if s.Inline() {
-			*s = plan.Secret{Value: plan.Redacted}
-		}
-	})
+	c.Plan = r.Plan.Redacted()
 	return &c
 }
 
