@@ -177,7 +177,7 @@ func (d *daemon) openNetwork(left *store.Owned) (err error) {
 	if err != nil {
 		return err
 	}
-	d.sockets = &sockets{engine: d.engine, open: map[string]*pair{}}
+	d.sockets = &sockets{engine: d.engine, open: map[node.Place]*pair{}}
 	return nil
 }
 

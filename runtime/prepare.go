@@ -64,7 +64,7 @@ func (d *daemon) prepare(ctx context.Context, t *transaction) (string, *control.
 
 func prepared(p *plan.Plan) string {
 	what := []string{"sockets"}
-	for _, name := range slices.Sorted(maps.Keys(idsOf(p))) {
+	for _, name := range slices.Sorted(maps.Keys(devices(p))) {
 		what = append(what, "interface "+name)
 	}
 	if n := len(p.Desired.Checks); n > 0 {
@@ -179,12 +179,13 @@ func (d *daemon) preparePrograms(ctx context.Context, after *plan.Plan, changes 
 }
 
 func (d *daemon) prepareSockets(after *plan.Plan) *control.Problem {
-	for name, ids := range idsOf(after) {
-		l, there := d.links.get(name)
+	resolved := d.resolve(&running{plan: after}, nil)
+	for at, n := range needs(&resolved) {
+		l, there := d.links.get(at.Interface)
 		if !there {
 			continue // the running plan waits for it, as this one will
 		}
-		if _, err := d.sockets.ensure(l, ids); err != nil {
+		if err := d.sockets.ensure(at, l, n); err != nil {
 			return &control.Problem{Exit: 1, Code: codeInterface, Summary: "adverts could not be sent or received",
 				Detail: err.Error() + ". The daemon needs CAP_NET_RAW and CAP_NET_ADMIN."}
 		}
@@ -216,6 +217,8 @@ func (d *daemon) prepareAddresses(ctx context.Context, after, before *plan.Plan,
 type question struct {
 	in   *plan.Instance
 	spec vrrp.Spec
+	at   node.Place
+	need *need // of the place, for this router alone
 	// dialect: it is new here, or speaks otherwise than before.
 	dialect bool
 	// sweeps: it runs here already, and takes this identity beside the one that it has.
@@ -266,7 +269,10 @@ func (d *daemon) questions(t *transaction) []*question {
 	var out []*question
 	for i := range after.Desired.Instances {
 		in := &after.Desired.Instances[i]
-		q := &question{in: in, spec: now.Spec(in), dialect: true}
+		at := node.PlaceOf(in)
+		q := &question{in: in, spec: now.Spec(in), dialect: true, at: at, need: &need{
+			source: now.Hosts[in.Address].Source, routers: map[uint8][]rawsock.Peer{in.VRID: peersOf(after.Node, in)},
+		}}
 		if o := old[in.Wire()]; o != nil {
 			q.dialect = speaksOtherwise(was.Spec(o), q.spec)
 		}
@@ -318,11 +324,17 @@ func (s *segment) wait() (longest time.Duration) {
 	return longest
 }
 
-func (s *segment) ids() (ids []uint8) {
+// places are where the segment is listened to.
+func (s *segment) places() map[node.Place]*need {
+	out := map[node.Place]*need{}
 	for _, q := range s.questions {
-		ids = append(ids, q.in.VRID)
+		if n := out[q.at]; n != nil {
+			out[q.at] = joined(n, q.need)
+		} else {
+			out[q.at] = q.need
+		}
 	}
-	return ids
+	return out
 }
 
 func (s *segment) vips() (vips []netip.Addr) {
@@ -341,7 +353,7 @@ func (d *daemon) ask(ctx context.Context, l kernel.Link, questions []*question, 
 	defer cancel()
 	answers := make(chan map[netip.Addr]net.HardwareAddr, 1)
 	go func() { answers <- d.probe(ctx, l, s.vips()) }() // ends with ctx
-	adverts := overhear(ctx, l, s.ids())
+	adverts := overhear(ctx, l, s.places())
 	enough := time.NewTimer(s.wait())
 	defer enough.Stop()
 	more := strangerWait
@@ -372,29 +384,38 @@ func (d *daemon) ask(ctx context.Context, l kernel.Link, questions []*question, 
 	return s.verdict()
 }
 
-// overhear is what is heard with these ids until ctx ends.
-func overhear(ctx context.Context, l kernel.Link, ids []uint8) <-chan heardAdvert {
+// overhear is what is heard at these places until ctx ends.
+func overhear(ctx context.Context, l kernel.Link, places map[node.Place]*need) <-chan heardAdvert {
 	adverts := make(chan heardAdvert, 64)
-	go func() {
-		defer close(adverts)
-		_ = rawsock.Listen(ctx, rawsock.Config{Interface: l.Name, Index: l.Index, VRIDs: ids},
-			func(a *wire.Advert, from netip.Addr, reason wire.Reason) {
+	var all sync.WaitGroup
+	for at, n := range places {
+		if !n.opens(at) {
+			continue
+		}
+		all.Go(func() {
+			_ = rawsock.Listen(ctx, configOf(at, l, n), func(a *wire.Advert, from netip.Addr, reason wire.Reason) {
 				if reason != wire.OK {
 					return
 				}
 				copied := *a
 				copied.Addresses = slices.Clone(a.Addresses)
 				select {
-				case adverts <- heardAdvert{copied, from}:
+				case adverts <- heardAdvert{copied, at, from}:
 				case <-ctx.Done():
 				}
 			})
+		})
+	}
+	go func() {
+		all.Wait()
+		close(adverts)
 	}()
 	return adverts
 }
 
 type heardAdvert struct {
 	wire.Advert
+	at   node.Place
 	from netip.Addr
 }
 
@@ -403,7 +424,7 @@ func (s *segment) hear(h *heardAdvert) {
 		return
 	}
 	for _, q := range s.questions {
-		if q.in.VRID != h.VRID {
+		if q.in.VRID != h.VRID || q.at != h.at {
 			continue
 		}
 		wrong := vrrp.Describe(q.spec, &h.Advert, h.from)

@@ -54,7 +54,7 @@ func (d *daemon) Status() *control.Status {
 	for i := range snap.Instances {
 		in := view.instance(&snap.Instances[i])
 		for _, k := range run.formersOf(in.Address) {
-			in.Former = append(in.Former, control.Wire{Interface: k.Key.Interface, Family: k.Key.Family, VRID: k.Key.VRID, Version: k.Key.Version})
+			in.Former = append(in.Former, control.Wire{Interface: k.Key.Interface, Family: k.Key.Family, VRID: k.Key.VRID, Version: k.Key.Version, Transport: k.Key.Transport})
 		}
 		in.Unswept = unswept(run, &snap.Instances[i])
 		s.Instances = append(s.Instances, in)
@@ -141,7 +141,10 @@ type view struct {
 func (v view) instance(n *node.Instance) control.Instance {
 	out := control.Instance{
 		Address: n.Address, Name: n.Name, Role: n.Role.String(), Why: n.Why,
-		Wire:     control.Wire{Interface: n.Key.Interface, Family: n.Key.Family, VRID: n.Key.VRID, Version: n.Key.Version, Source: n.Source},
+		Wire: control.Wire{
+			Interface: n.Key.Interface, Family: n.Key.Family, VRID: n.Key.VRID, Version: n.Key.Version,
+			Transport: n.Key.Transport, Group: n.Key.Group, Source: n.Source,
+		},
 		Priority: control.Priority{Configured: n.Configured, Effective: n.Effective},
 		VIPs:     []control.VIP{}, Peers: []control.Peer{}, Checks: []control.Tracked{},
 		Counters: counters(&n.Counters),

@@ -114,17 +114,6 @@ func (d *daemon) formerNodes(r *running) map[plan.Addr][]node.Former {
 	return out
 }
 
-// ids are the virtual router ids that adverts are wanted of, by interface.
-func (r *running) ids() map[string][]uint8 {
-	out := idsOf(r.plan)
-	for _, f := range r.former {
-		if !slices.Contains(out[f.Key.Interface], f.Key.VRID) {
-			out[f.Key.Interface] = append(out[f.Key.Interface], f.Key.VRID)
-		}
-	}
-	return out
-}
-
 // inUse are addresses with which somebody else's group uses an identity that an instance
 // would change to; empty if it shares one with ours.
 func inUse(in *plan.Instance, announced []netip.Addr) string {

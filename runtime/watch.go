@@ -15,6 +15,7 @@ import (
 	"hafile/runtime/kernel/netlink"
 	"hafile/runtime/node"
 	"hafile/runtime/notify"
+	"hafile/runtime/rawsock"
 	"hafile/runtime/store"
 	"hafile/runtime/vrrp"
 )
@@ -154,13 +155,14 @@ func stripped(r node.Resolved) map[plan.Addr]node.Host {
 // bring opens what the plan needs on the interfaces that are there, then tells the loop
 // what is wrong with each, which may be nothing.
 func (d *daemon) bring(r *running) {
-	for name, ids := range r.ids() {
-		if l, there := d.links.get(name); there {
-			if _, err := d.sockets.ensure(l, ids); err != nil {
-				d.log.Error("no adverts on this interface", "interface", name, "error", err)
+	resolved := d.resolve(r, nil)
+	for at, n := range needs(&resolved) {
+		if l, there := d.links.get(at.Interface); there {
+			if err := d.sockets.ensure(at, l, n); err != nil {
+				d.log.Error("no adverts on this interface", "interface", at.Interface, "transport", at.Transport, "error", err)
 			}
 		}
-		d.links.tell(d.engine, name)
+		d.links.tell(d.engine, at.Interface)
 	}
 }
 
@@ -293,11 +295,20 @@ func (d *daemon) keepHouse() {
 func (d *daemon) tidy() {
 	d.committing.Lock()
 	defer d.committing.Unlock()
-	needed := d.running.Load().ids()
+	resolved := d.resolve(d.running.Load(), nil)
+	needed := needs(&resolved)
 	snap := d.engine.Snapshot()
 	for i := range snap.Instances {
-		for _, k := range append(snap.Instances[i].Former, snap.Instances[i].Key) {
-			needed[k.Interface] = append(needed[k.Interface], k.VRID)
+		in := &snap.Instances[i]
+		for _, at := range in.Places {
+			if needed[at] == nil {
+				needed[at] = &need{routers: map[uint8][]rawsock.Peer{}}
+			}
+			for _, k := range append(in.Former, in.Key) {
+				if _, known := needed[at].routers[k.VRID]; !known {
+					needed[at].routers[k.VRID] = nil
+				}
+			}
 		}
 	}
 	d.sockets.trim(needed)

@@ -27,6 +27,8 @@ type group struct {
 	iface      string // eth0
 	credential string // of version 2: vrrp
 	second     bool   // the machines have eth1 on the segment too
+	unicast    bool
+	multicast  string // the group, if it is not the usual one
 }
 
 type member struct {
@@ -59,6 +61,8 @@ func (g group) skew(priority int) time.Duration {
 	return time.Duration(256-priority) * unit / 256
 }
 
+func (g group) vip() netip.Addr { return groupVIP }
+
 // scriptWeight is far below what separates the members: a dead web server moves the VIP.
 const scriptWeight = -60
 
@@ -76,6 +80,12 @@ func (g group) hcl() string {
 	}
 	fmt.Fprintf(&b, "instance \"web\" {\n  interface = %q\n  router_id = %d\n  version = %d\n  advert_int = %q\n",
 		cmp.Or(g.iface, "eth0"), cmp.Or(g.vrid, 51), g.version, g.interval)
+	if g.unicast {
+		b.WriteString("  transport = \"unicast\"\n")
+	}
+	if g.multicast != "" {
+		fmt.Fprintf(&b, "  multicast_group = %q\n", g.multicast)
+	}
 	if g.version == 2 {
 		fmt.Fprintf(&b, "  auth {\n    type = \"pass\"\n    password = credential(%q)\n  }\n", cmp.Or(g.credential, "vrrp"))
 	}
@@ -100,9 +110,17 @@ func (g group) keepalivedConf(name string) string {
 		script = fmt.Sprintf("vrrp_script web {\n  script \"/etc/ha/check.sh\"\n  interval 1\n  fall 2\n  rise 2\n  weight %d\n}\n", scriptWeight)
 		track = "  track_script {\n    web\n  }\n"
 	}
+	wire := ""
+	if g.unicast {
+		wire = fmt.Sprintf("  unicast_src_ip %s\n  unicast_peer {\n    %s\n  }\n", groupAddr[name], groupAddr[other(name)])
+	}
+	defs := ""
+	if g.multicast != "" {
+		defs = "\n  vrrp_mcast_group4 " + g.multicast
+	}
 	return fmt.Sprintf(`global_defs {
   enable_script_security
-  script_user nobody
+  script_user nobody%[9]s
 }
 %[1]svrrp_instance web {
   state BACKUP
@@ -111,11 +129,18 @@ func (g group) keepalivedConf(name string) string {
   virtual_router_id 51
   priority %[3]d
   advert_int %[4]g
-%[5]s  virtual_ipaddress {
+%[8]s%[5]s  virtual_ipaddress {
     %[6]s
   }
 %[7]s}
-`, script, g.version, g.member(name).priority, g.interval.Seconds(), auth, groupVIP, track)
+`, script, g.version, g.member(name).priority, g.interval.Seconds(), auth, groupVIP, track, wire, defs)
+}
+
+func other(name string) string {
+	if name == "a" {
+		return "b"
+	}
+	return "a"
 }
 
 // files writes what the machines need into a directory.

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"hafile/lang/plan"
 	"hafile/runtime/control"
 )
 
@@ -42,12 +43,23 @@ func by(p *control.PlanStatus) string {
 	return " (" + strings.Join(words, "; ") + ")"
 }
 
+// transport is what is not usual in the way of the adverts.
+func transport(w *control.Wire) string {
+	switch {
+	case w.Transport == plan.Unicast:
+		return " by unicast"
+	case w.Group.IsValid():
+		return " to " + w.Group.String()
+	}
+	return ""
+}
+
 func (v *view) instance(in *control.Instance) {
 	v.line("")
 	v.line("%s   %s for %s   %s", v.paint(bold, string(in.Address)), v.paint(roleColor(in.Role), strings.ToUpper(in.Role)), since(in.Since), in.Why)
 	rows := [][]string{
-		{"  wire", fmt.Sprintf("%s VRRPv%d VRID %d on %s from %s, every %s", in.Wire.Family, in.Wire.Version, in.Wire.VRID,
-			in.Wire.Interface, in.Wire.Source, time.Duration(in.AdvertMs)*time.Millisecond)},
+		{"  wire", fmt.Sprintf("%s VRRPv%d VRID %d on %s%s from %s, every %s", in.Wire.Family, in.Wire.Version, in.Wire.VRID,
+			in.Wire.Interface, transport(&in.Wire), in.Wire.Source, time.Duration(in.AdvertMs)*time.Millisecond)},
 		{"  priority", priority(in.Priority)},
 	}
 	for _, w := range in.Former {

@@ -53,8 +53,7 @@ func (u *unsupported) check(c *Check) {
 func (u *unsupported) instance(i *Instance) {
 	say := func(is bool, path, what string, args ...any) { u.add(is, i.Address, path, i.Src, what, args...) }
 	say(i.Family != IPv4, "family", "%s", i.Family)
-	say(i.Transport != Multicast, "transport", "%s", i.Transport)
-	say(i.MulticastGroup.IsValid(), "multicast_group", "a multicast group")
+	say(i.Transport == Unicast && i.Family == IPv6, "transport", "%s over %s", i.Transport, i.Family)
 	say(i.Netns != "", "netns", "a network namespace")
 	say(i.VirtualMAC, "virtual_mac", "a virtual MAC")
 	say(!i.Accept, "accept", "accept = false")

@@ -48,6 +48,19 @@ func TestThePairIsSoundAndSupported(t *testing.T) {
 	}
 }
 
+func TestOtherWaysOfTheAdvertsAreSupported(t *testing.T) {
+	for name, edit := range map[string]func(*Instance){
+		"unicast":           func(i *Instance) { i.Transport, i.TTL, i.MinTTL = Unicast, 64, 60 },
+		"a multicast group": func(i *Instance) { i.MulticastGroup = netip.MustParseAddr("224.0.0.99") },
+	} {
+		p := pair()
+		edit(&p.Desired.Instances[0])
+		for _, problem := range append(Verify(p), Unsupported(p)...) {
+			t.Errorf("%s: %v", name, problem)
+		}
+	}
+}
+
 func group(p *Plan) {
 	p.Desired.Instances[0].Track = nil
 	p.Desired.Groups = []Group{{Address: "sync_group.g", Name: "g", Instances: []Addr{"instance.VI_1"}}}
@@ -75,8 +88,6 @@ func TestWhatIsNotInThisReleaseIsSoundAndNamed(t *testing.T) {
 			i.Family, i.SourceAddress, i.Members = IPv6, netip.Addr{}, nil
 			i.VIPs = []VIP{{Address: netip.MustParsePrefix("fe80::61/128")}}
 		}), "ipv6"},
-		{"unicast", in(func(i *Instance) { i.Transport, i.TTL, i.MinTTL = Unicast, 64, 60 }), "unicast"},
-		{"a group", in(func(i *Instance) { i.MulticastGroup = netip.MustParseAddr("224.0.0.99") }), "multicast group"},
 		{"a namespace", in(func(i *Instance) { i.Netns = "blue" }), "namespace"},
 		{"a virtual MAC", in(func(i *Instance) { i.VirtualMAC = true }), "virtual MAC"},
 		{"accept mode off", in(func(i *Instance) { i.Accept = false }), "accept = false"},

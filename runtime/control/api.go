@@ -79,11 +79,13 @@ type Instance struct {
 
 // Wire is how the network sees an instance.
 type Wire struct {
-	Interface string      `json:"interface"`
-	Family    plan.Family `json:"family"`
-	VRID      uint8       `json:"vrid"`
-	Version   uint8       `json:"version"`
-	Source    netip.Addr  `json:"source,omitzero"`
+	Interface string         `json:"interface"`
+	Family    plan.Family    `json:"family"`
+	VRID      uint8          `json:"vrid"`
+	Version   uint8          `json:"version"`
+	Transport plan.Transport `json:"transport"`
+	Group     netip.Addr     `json:"group,omitzero"` // of multicast, if it is not the usual one
+	Source    netip.Addr     `json:"source,omitzero"`
 }
 
 // Priority and what it is made of.
@@ -157,6 +159,9 @@ type Engine struct {
 type Socket struct {
 	Interface string            `json:"interface"`
 	Family    plan.Family       `json:"family"`
+	Transport plan.Transport    `json:"transport"`
+	Group     netip.Addr        `json:"group,omitzero"`  // of multicast, if it is not the usual one
+	Source    netip.Addr        `json:"source,omitzero"` // of unicast
 	Received  uint64            `json:"received"`
 	Dropped   map[string]uint64 `json:"dropped,omitempty"` // by reason
 	Sent      uint64            `json:"sent"`

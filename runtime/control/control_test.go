@@ -45,8 +45,8 @@ func sampleStatus() *Status {
 		Plan: &PlanStatus{Serial: 42, Digest: "sha256:4be1", Since: when, By: "anna", From: "apply"},
 		Instances: []Instance{{
 			Address: "instance.VI_1", Name: "VI_1", Src: "nginx-pair.ha.hcl:54",
-			Wire:   Wire{Interface: "eth0", Family: plan.IPv4, VRID: 51, Version: 2, Source: netip.MustParseAddr("172.29.88.224")},
-			Former: []Wire{{Interface: "eth0", Family: plan.IPv4, VRID: 50, Version: 2}}, Unswept: []string{"lb2"},
+			Wire:   Wire{Interface: "eth0", Family: plan.IPv4, VRID: 51, Version: 2, Transport: plan.Multicast, Source: netip.MustParseAddr("172.29.88.224")},
+			Former: []Wire{{Interface: "eth0", Family: plan.IPv4, VRID: 50, Version: 2, Transport: plan.Multicast}}, Unswept: []string{"lb2"},
 			Role: "active", Since: when, Why: "priority 101 is above the 100 of 172.29.88.225",
 			Priority: Priority{Configured: 101, Effective: 96, Parts: []PriorityPart{{"script.chk_nginx", -5}}}, AdvertMs: 2000,
 			VIPs:       []VIP{{netip.MustParsePrefix("172.29.88.222/32"), "eth0", true}},
@@ -61,7 +61,7 @@ func sampleStatus() *Status {
 		Notifies:  []Notify{{Address: "notify.ops_mail", Sent: 1, Failed: 1, LastError: "connection refused"}},
 		Engine:    Engine{Scheduling: "SCHED_RR 10", LatenessMaxMs: 0.2, Wakeups: 7},
 		ConfirmBy: ptr(when.Add(2 * time.Minute)), Predictions: Predictions{Applied: 3, VIPs: 3, Mispredicted: 1, Last: "172.29.88.222 moves, predicted none"},
-		Sockets: []Socket{{Interface: "eth0", Family: plan.IPv4, Received: 9, Dropped: map[string]uint64{"bad_ttl": 1}}},
+		Sockets: []Socket{{Interface: "eth0", Family: plan.IPv4, Transport: plan.Multicast, Received: 9, Dropped: map[string]uint64{"bad_ttl": 1}}},
 	}
 }
 

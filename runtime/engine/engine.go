@@ -45,7 +45,7 @@ type Engine struct {
 
 	// The rest belongs to the loop.
 	node    *node.Node
-	sockets map[socketKey]*port
+	sockets map[node.Place]*port
 	byFD    map[int]*port
 	ready   []int
 	out     []node.Effect
@@ -59,13 +59,8 @@ type Engine struct {
 	closing bool
 }
 
-type socketKey struct {
-	iface  string
-	family node.Family
-}
-
 type port struct {
-	socketKey
+	place  node.Place
 	socket Socket
 	queued bool
 }
@@ -81,7 +76,7 @@ func Start(o Options) (*Engine, error) {
 	}
 	e := &Engine{
 		options: o, clock: o.Clock, ended: make(chan struct{}), node: node.New(),
-		sockets: map[socketKey]*port{}, byFD: map[int]*port{},
+		sockets: map[node.Place]*port{}, byFD: map[int]*port{},
 	}
 	e.events.init()
 	started := make(chan struct{})
@@ -173,34 +168,33 @@ func (e *Engine) WallTime(i vrrp.Instant) time.Time {
 	return time.Now().Add(i.Sub(e.clock.Now()))
 }
 
-// AddSocket gives the loop a socket for an interface and family. The one that it had for
-// them, if any, is given back for the caller to close.
-func (e *Engine) AddSocket(iface string, family node.Family, s Socket) (old Socket, err error) {
-	key := socketKey{iface, family}
+// AddSocket gives the loop the socket for a place. The one that it had for it, if any, is
+// given back for the caller to close.
+func (e *Engine) AddSocket(at node.Place, s Socket) (old Socket, err error) {
 	asked := e.do(context.Background(), func(vrrp.Instant) {
-		old = e.remove(key)
+		old = e.remove(at)
 		if err = e.clock.Watch(s.FD()); err != nil {
-			err = fmt.Errorf("watch the socket of %s: %w", iface, err)
+			err = fmt.Errorf("watch the socket of %s: %w", at.Interface, err)
 			return
 		}
-		p := &port{socketKey: key, socket: s}
-		e.sockets[key], e.byFD[s.FD()] = p, p
+		p := &port{place: at, socket: s}
+		e.sockets[at], e.byFD[s.FD()] = p, p
 	})
 	return old, errors.Join(asked, err)
 }
 
 // RemoveSocket gives a socket back for the caller to close; nil if there was none.
-func (e *Engine) RemoveSocket(iface string, family node.Family) (old Socket) {
-	e.ask(func(vrrp.Instant) { old = e.remove(socketKey{iface, family}) })
+func (e *Engine) RemoveSocket(at node.Place) (old Socket) {
+	e.ask(func(vrrp.Instant) { old = e.remove(at) })
 	return old
 }
 
-func (e *Engine) remove(key socketKey) Socket {
-	p := e.sockets[key]
+func (e *Engine) remove(at node.Place) Socket {
+	p := e.sockets[at]
 	if p == nil {
 		return nil
 	}
-	delete(e.sockets, key)
+	delete(e.sockets, at)
 	delete(e.byFD, p.socket.FD())
 	// A descriptor that cannot be unwatched is closed by the caller, which unwatches it.
 	_ = e.clock.Unwatch(p.socket.FD())

@@ -295,7 +295,7 @@ func TestSocketsAreSwapped(t *testing.T) {
 		w := active(t)
 		defer w.Close()
 		next := &fakeSocket{w: w, fd: 8}
-		old, err := w.AddSocket("eth0", plan.IPv4, next)
+		old, err := w.AddSocket(node.On("eth0", plan.IPv4), next)
 		if old != Socket(w.socket) || err != nil {
 			t.Fatal(old, err)
 		}
@@ -303,10 +303,10 @@ func TestSocketsAreSwapped(t *testing.T) {
 		if got := strings.Join(w.take(), ""); got != "0.461 send [1/101]" {
 			t.Error(got)
 		}
-		if old := w.RemoveSocket("eth0", plan.IPv4); old != Socket(next) {
+		if old := w.RemoveSocket(node.On("eth0", plan.IPv4)); old != Socket(next) {
 			t.Error(old)
 		}
-		if old := w.RemoveSocket("eth0", plan.IPv4); old != nil {
+		if old := w.RemoveSocket(node.On("eth0", plan.IPv4)); old != nil {
 			t.Error(old)
 		}
 		time.Sleep(100 * time.Millisecond)
@@ -323,7 +323,7 @@ func TestAFloodDelaysNoAdvert(t *testing.T) {
 		w := active(t)
 		defer w.Close()
 		flood := &floodSocket{fakeSocket: fakeSocket{w: w, fd: 9}}
-		if _, err := w.AddSocket("eth1", plan.IPv4, flood); err != nil {
+		if _, err := w.AddSocket(node.On("eth1", plan.IPv4), flood); err != nil {
 			t.Fatal(err)
 		}
 		w.clock.mu.Lock()

@@ -160,7 +160,7 @@ func newWorld(t *testing.T) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := w.AddSocket("eth0", plan.IPv4, w.socket); err != nil {
+	if _, err := w.AddSocket(node.On("eth0", plan.IPv4), w.socket); err != nil {
 		t.Fatal(err)
 	}
 	return w

@@ -37,8 +37,8 @@ func (e *Engine) run(started chan<- struct{}) {
 
 // end does what was asked for too late, so that nobody waits for ever.
 func (e *Engine) end() {
-	for key := range e.sockets {
-		e.remove(key)
+	for at := range e.sockets {
+		e.remove(at)
 	}
 	for _, l := range e.mail.close() {
 		l(e.clock.Now())
@@ -105,9 +105,9 @@ func (e *Engine) drain(now vrrp.Instant) {
 				break
 			}
 			if reason == wire.OK {
-				e.out = e.node.Heard(now, p.iface, p.family, a, from, e.out[:0])
+				e.out = e.node.Heard(now, p.place, a, from, e.out[:0])
 			} else {
-				e.out = e.node.Rejected(now, p.iface, p.family, a, from, reason, e.out[:0])
+				e.out = e.node.Rejected(now, p.place, a, from, reason, e.out[:0])
 			}
 			e.perform()
 		}
@@ -154,7 +154,7 @@ func (e *Engine) perform() {
 }
 
 func (e *Engine) queue(f *node.Effect) {
-	p := e.sockets[socketKey{f.Interface, f.Family}]
+	p := e.sockets[f.Place]
 	if p == nil {
 		e.stats.Unsent++
 		return

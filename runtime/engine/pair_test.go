@@ -60,10 +60,10 @@ func newMachine(t testing.TB, s *netns.Segment, source string, ids ...uint8) *ma
 			return err
 		}
 		t.Cleanup(func() {
-			m.RemoveSocket("eth0", plan.IPv4)
+			m.RemoveSocket(node.On("eth0", plan.IPv4))
 			_ = p.Close()
 		})
-		_, err = m.AddSocket("eth0", plan.IPv4, p)
+		_, err = m.AddSocket(node.On("eth0", plan.IPv4), p)
 		return err
 	})
 	if err != nil {

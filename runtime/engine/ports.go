@@ -26,7 +26,7 @@ type Announcer interface {
 	Silence(iface string, addresses []netip.Addr)
 }
 
-// Socket is a pair of sockets of one interface and family (package rawsock). From
+// Socket is a pair of sockets of one place (package rawsock). From
 // AddSocket on until it has been removed, only the loop calls these methods.
 type Socket interface {
 	// FD is readable when something has arrived.

@@ -50,7 +50,7 @@ func TestPeersAreBounded(t *testing.T) {
 		w.now++
 		from := netip.AddrFrom4([4]byte{10, 1, byte(i >> 8), byte(i)})
 		a := &wire.Advert{Version: 3, VRID: 50, Priority: 200, Interval: 100 * time.Millisecond, Addresses: []netip.Addr{vip(0)}}
-		w.take(w.node.Heard(w.now, "eth0", plan.IPv4, a, from, nil))
+		w.take(w.node.Heard(w.now, On("eth0", plan.IPv4), a, from, nil))
 	}
 	peers := w.node.Snapshot(w.now).Instances[0].Peers
 	if len(peers) != peersMax {
@@ -68,7 +68,7 @@ func TestUnknownVRIDIsCounted(t *testing.T) {
 	w := newWorld(t)
 	w.commit(layout{0}.resolve(1))
 	a, from := advert([]string{"77"})
-	w.take(w.node.Heard(w.now, "eth0", plan.IPv4, a, from, nil))
+	w.take(w.node.Heard(w.now, On("eth0", plan.IPv4), a, from, nil))
 	if got := w.node.Snapshot(w.now).Unknown["eth0"]; got != 1 {
 		t.Errorf("counted %d", got)
 	}
@@ -101,7 +101,7 @@ func TestAnIdleStepAllocatesNothing(t *testing.T) {
 	if got := testing.AllocsPerRun(1000, func() {
 		now = max(now, n.Deadline())
 		out = n.Tick(now, out[:0])
-		out = n.Heard(now, "eth0", plan.IPv4, a, from, out[:0])
+		out = n.Heard(now, On("eth0", plan.IPv4), a, from, out[:0])
 	}); got != 0 {
 		t.Errorf("%v allocations", got)
 	}
@@ -146,6 +146,6 @@ func BenchmarkHeard(b *testing.B) {
 	b.ReportAllocs()
 	b.ResetTimer()
 	for range b.N {
-		out = n.Heard(now, "eth0", plan.IPv4, a, from, out[:0])
+		out = n.Heard(now, On("eth0", plan.IPv4), a, from, out[:0])
 	}
 }

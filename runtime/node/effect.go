@@ -14,8 +14,8 @@ import (
 type Effect struct {
 	Kind EffectKind
 
-	Interface string      // Send, Announce, Silence
-	Family    plan.Family // Send
+	Interface string // Send, Announce, Silence
+	Place     Place  // Send
 
 	Advert wire.Advert // Send
 	Source netip.Addr  // Send

@@ -27,18 +27,11 @@ type Former struct {
 // interval. Whoever makes a plan refuses more.
 const FormersMax = 3
 
-// placeOf is where a face is sent and heard: its key without what the packet says itself.
-func placeOf(k plan.WireKey) plan.WireKey {
-	k.VRID, k.Version = 0, 0
-	return k
-}
-
 // places numbers the segments of a router's faces. A number stays what it is for as long
 // as the router lives: package vrrp knows a face again by it.
-type places []plan.WireKey
+type places []Place
 
-func (p *places) number(k plan.WireKey) uint8 {
-	at := placeOf(k)
+func (p *places) number(at Place) uint8 {
 	i := slices.Index(*p, at)
 	if i < 0 {
 		i, *p = len(*p), append(*p, at)
@@ -46,14 +39,15 @@ func (p *places) number(k plan.WireKey) uint8 {
 	return uint8(i)
 }
 
-// find is the number of a segment; 0 if no face is there.
-func (p places) find(iface string, family plan.Family) uint8 {
-	for i := range p {
-		if p[i].Interface == iface && p[i].Family == family {
-			return uint8(i)
-		}
+// nowhere is the number of a segment on which a router has no face.
+const nowhere = 255
+
+// find is the number of a segment.
+func (p places) find(at Place) uint8 {
+	if i := slices.Index(p, at); i >= 0 {
+		return uint8(i)
 	}
-	return 0
+	return nowhere
 }
 
 // facesOf is what package vrrp is told of the former identities.
@@ -62,7 +56,7 @@ func facesOf(formers []Former, at *places) []vrrp.Face {
 	for i := range formers {
 		f := &formers[i]
 		faces = append(faces, vrrp.Face{
-			Segment: at.number(f.Key), Version: f.Key.Version, VRID: f.Key.VRID,
+			Segment: at.number(f.Place()), Version: f.Key.Version, VRID: f.Key.VRID,
 			Source: f.Source, Interval: ms(f.AdvertMs), Auth: f.Auth, Password: f.Password, Checksum: f.Checksum,
 		})
 	}

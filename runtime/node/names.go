@@ -9,8 +9,7 @@ type (
 	Addr = plan.Addr
 	// CheckState is what is known of a check.
 	CheckState = plan.CheckState
-	// Family of a socket.
-	Family = plan.Family
+
 	// Announcement is how addresses are announced.
 	Announcement = plan.Announce
 )

@@ -92,40 +92,38 @@ func (n *Node) Deadline() vrrp.Instant { return n.queue.first() }
 func (n *Node) Wanted() kernel.State { return n.wanted }
 
 // Heard is an advert that the codec accepted. The advert is read during the call only.
-func (n *Node) Heard(now vrrp.Instant, iface string, family plan.Family, a *wire.Advert, from netip.Addr, out []Effect) []Effect {
-	r := n.find(iface, family, a)
+func (n *Node) Heard(now vrrp.Instant, at Place, a *wire.Advert, from netip.Addr, out []Effect) []Effect {
+	r := n.find(at, a)
 	if r == nil {
-		n.unknown[iface]++
+		n.unknown[at.Interface]++
 		return out
 	}
 	n.begin(now, out)
-	n.step(r, vrrp.Event{Kind: vrrp.Heard, Advert: a, From: from, Segment: r.places.find(iface, family)})
+	n.step(r, vrrp.Event{Kind: vrrp.Heard, Advert: a, From: from, Segment: r.places.find(at)})
 	r.met(now, a, from)
 	return n.end()
 }
 
 // Rejected is a packet with a virtual router id that the codec refused, for a reason that
 // leaves a with a version. The rest of a counts as wire.Parse says.
-func (n *Node) Rejected(now vrrp.Instant, iface string, family plan.Family, a *wire.Advert, from netip.Addr, reason wire.Reason, out []Effect) []Effect {
-	r := n.find(iface, family, a)
+func (n *Node) Rejected(now vrrp.Instant, at Place, a *wire.Advert, from netip.Addr, reason wire.Reason, out []Effect) []Effect {
+	r := n.find(at, a)
 	if r == nil {
 		return out // the socket has counted it
 	}
 	n.begin(now, out)
-	n.step(r, vrrp.Event{Kind: vrrp.Rejected, Advert: a, From: from, Segment: r.places.find(iface, family), Reason: reason})
+	n.step(r, vrrp.Event{Kind: vrrp.Rejected, Advert: a, From: from, Segment: r.places.find(at), Reason: reason})
 	return n.end()
 }
 
 // find prefers the router of the advert's version: while an instance changes its
 // version, both exist. Else the router of the other version is told, for it knows what
 // to make of a neighbour in another dialect.
-func (n *Node) find(iface string, family plan.Family, a *wire.Advert) *router {
-	key := plan.WireKey{Interface: iface, Family: family, VRID: a.VRID, Version: a.Version, Transport: plan.Multicast}
-	if r := n.routers[key]; r != nil {
+func (n *Node) find(at Place, a *wire.Advert) *router {
+	if r := n.routers[at.key(a.VRID, a.Version)]; r != nil {
 		return r
 	}
-	key.Version = 5 - a.Version
-	return n.routers[key]
+	return n.routers[at.key(a.VRID, 5-a.Version)]
 }
 
 // Tick acts on every deadline that has passed. Whatever was received before now must
@@ -336,7 +334,7 @@ func (n *Node) send(r *router, face int, priority uint8) {
 		r.sentAt = n.now
 	}
 	n.out = append(n.out, Effect{
-		Kind: Send, Interface: r.places[f.Segment].Interface, Family: r.places[f.Segment].Family,
+		Kind: Send, Interface: r.places[f.Segment].Interface, Place: r.places[f.Segment],
 		Advert: r.core.MessageAs(face, priority), Source: f.Source,
 	})
 }

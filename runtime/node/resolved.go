@@ -35,7 +35,7 @@ type Host struct {
 // specOf is what package vrrp is told.
 func specOf(p *plan.Plan, i *plan.Instance, h Host, formers []Former, at *places) vrrp.Spec {
 	s := vrrp.Spec{
-		Segment: at.number(i.Wire()), Version: i.Version, VRID: i.VRID, Source: h.Source, Priority: i.Priority,
+		Segment: at.number(PlaceOf(i)), Version: i.Version, VRID: i.VRID, Source: h.Source, Priority: i.Priority,
 		Interval: ms(i.AdvertMs), DownAdverts: i.DownAdverts,
 		Preempt: i.Preempt, PreemptDelay: ms(i.PreemptDelayMs), StartDelay: ms(i.StartDelayMs),
 		Rival: rival(p.Node, i), Former: facesOf(formers, at),

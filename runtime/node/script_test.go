@@ -115,7 +115,7 @@ func (s *script) play(t *testing.T, w []string) {
 		s.run(s.now.Add(d))
 	case "heard":
 		a, from := advert(w[2:])
-		s.print(s.node.Heard(s.now, w[1], plan.IPv4, a, from, nil))
+		s.print(s.node.Heard(s.now, On(w[1], plan.IPv4), a, from, nil))
 	case "kernel":
 		s.print(s.node.Kernel(s.now, s.report(w[1:]), nil))
 		s.gone()

@@ -30,6 +30,7 @@ type Instance struct {
 	Former  []plan.WireKey // those that it has beside Key; a dialect of the same key is none
 	Faces   int            // as how many it speaks: 1 unless an edit is being swept through the group
 	Source  netip.Addr
+	Places  []Place // where it is sent and heard
 
 	Role    vrrp.Role
 	Since   vrrp.Instant
@@ -82,7 +83,8 @@ func (n *Node) instance(r *router) Instance {
 	i := Instance{
 		Address: r.instance.Address, Name: r.instance.Name, Key: r.key, Former: slices.Clone(r.keys[1:]),
 		Faces: 1 + len(r.core.Spec().Former), Source: r.source,
-		Role: role, Since: r.since, Why: r.why, Leaving: r.leaving,
+		Places: slices.Clone(r.places),
+		Role:   role, Since: r.since, Why: r.why, Leaving: r.leaving,
 		Configured: r.instance.Priority, Effective: r.core.Effective(),
 		Parts: slices.Clone(r.parts), Failing: r.failing,
 		Silence: r.core.Silence(),

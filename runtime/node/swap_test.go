@@ -229,7 +229,7 @@ func TestAnyHistoryKeepsTheRules(t *testing.T) {
 				a, from := advert([]string{fmt.Sprint(rapid.IntRange(49, 53).Draw(t, "vrid")),
 					fmt.Sprintf("prio=%d", rapid.SampledFrom([]int{0, 50, 100, 200}).Draw(t, "priority")),
 					fmt.Sprintf("version=%d", rapid.IntRange(2, 3).Draw(t, "version"))})
-				w.take(w.node.Heard(w.now, "eth0", plan.IPv4, a, from, nil))
+				w.take(w.node.Heard(w.now, On("eth0", plan.IPv4), a, from, nil))
 			},
 			"check": func(t *rapid.T) {
 				states := []plan.CheckState{plan.CheckUp, plan.CheckDown, plan.CheckUnknown}

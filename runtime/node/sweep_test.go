@@ -70,7 +70,7 @@ func (p *pair) take(k int, effects []Effect) {
 				p.fatal("%d said goodbye", k)
 			}
 			if !p.loses(k, &e) {
-				p.take(1-k, p.nodes[1-k].Heard(p.now, e.Interface, e.Family, &e.Advert, e.Source, nil))
+				p.take(1-k, p.nodes[1-k].Heard(p.now, e.Place, &e.Advert, e.Source, nil))
 			}
 		case Want:
 			p.take(k, p.nodes[k].Kernel(p.now, kernel.Report{Gen: e.Gen, Have: e.Want}, nil))

@@ -26,8 +26,6 @@ type Config struct {
 	// Source of unicast: the address that is received at. It need not be on the
 	// interface.
 	Source netip.Addr
-	// TTL or hop limit that unicast is sent with; 0 is 255.
-	TTL uint8
 	// Peers of unicast.
 	Peers []Peer
 }

@@ -258,7 +258,7 @@ func TestUnicastGoesToEachPeerAndComesFromPeersOnly(t *testing.T) {
 	}
 }
 
-// TestUnicastHasTheTTLOfItsPeer: sent with the one of the configuration, dropped out of
+// TestUnicastHasTheTTLOfItsPeer: sent with its own, dropped out of
 // the bounds of the peer.
 func TestUnicastHasTheTTLOfItsPeer(t *testing.T) {
 	for _, v6 := range []bool{false, true} {
@@ -268,8 +268,8 @@ func TestUnicastHasTheTTLOfItsPeer(t *testing.T) {
 		}
 		a, b := cable(t)
 		tx := a.openWith(t, Config{
-			IPv6: v6, Transport: wire.Unicast, Source: self, TTL: 64,
-			Peers: []Peer{{VRID: 7, Address: other}, {VRID: 8, Address: other}, {VRID: 9, Address: other}},
+			IPv6: v6, Transport: wire.Unicast, Source: self,
+			Peers: []Peer{{VRID: 7, Address: other, TTL: 64}, {VRID: 8, Address: other, TTL: 64}, {VRID: 9, Address: other, TTL: 64}},
 		})
 		rx := b.openWith(t, Config{
 			IPv6: v6, Transport: wire.Unicast, Source: other, VRIDs: []uint8{7, 8, 9},

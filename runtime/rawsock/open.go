@@ -88,9 +88,7 @@ func sender(c *Config) (int, error) {
 		return build(c, wire.Protocol, append(steps,
 			freebind(c),
 			integer("IPV6_MULTICAST_IF", unix.IPPROTO_IPV6, unix.IPV6_MULTICAST_IF, c.Index),
-			integer("IPV6_MULTICAST_HOPS", unix.IPPROTO_IPV6, unix.IPV6_MULTICAST_HOPS, wire.TTL),
 			integer("IPV6_MULTICAST_LOOP", unix.IPPROTO_IPV6, unix.IPV6_MULTICAST_LOOP, 0),
-			integer("IPV6_UNICAST_HOPS", unix.IPPROTO_IPV6, unix.IPV6_UNICAST_HOPS, int(c.ttl())),
 			integer("IPV6_TCLASS", unix.IPPROTO_IPV6, unix.IPV6_TCLASS, classSelector6))...)
 	}
 	steps = append(steps,
@@ -104,13 +102,6 @@ func sender(c *Config) (int, error) {
 		steps = append(steps, freebind(c), bind("bind to the source", c, c.Source))
 	}
 	return build(c, unix.IPPROTO_RAW, steps...)
-}
-
-func (c *Config) ttl() uint8 {
-	if c.TTL == 0 {
-		return wire.TTL
-	}
-	return c.TTL
 }
 
 func bindDevice(c *Config) option {

@@ -3,6 +3,7 @@
 package rawsock
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -154,10 +155,11 @@ func (p *Pair) queue(a *wire.Advert, source netip.Addr, to target) {
 	}
 	m := &p.messages[p.queued]
 	m.Addr = to.net
-	h := wire.Header{Source: source, Destination: to.address, TTL: p.config.TTL}
+	h := wire.Header{Source: source, Destination: to.address, TTL: to.ttl}
 	if p.config.IPv6 {
 		raw := source.As16()
 		copy(sourceAt(m.OOB), raw[:])
+		binary.NativeEndian.PutUint32(limitAt(m.OOB), uint32(to.ttl))
 		m.Buffers[0] = wire.AppendMessage(m.Buffers[0][:0], h, a)
 	} else {
 		h.ID = p.identify(a)

@@ -3,6 +3,7 @@
 package rawsock
 
 import (
+	"cmp"
 	"net"
 	"net/netip"
 
@@ -13,6 +14,8 @@ import (
 type Peer struct {
 	VRID    uint8
 	Address netip.Addr
+	// TTL or hop limit of what is sent to it; 0 is 255.
+	TTL uint8
 	// MinTTL and MaxTTL bound the TTL or hop limit of what it sends, both included; a
 	// MaxTTL of 0 is 255.
 	MinTTL, MaxTTL uint8
@@ -35,18 +38,20 @@ type peer struct {
 type target struct {
 	address netip.Addr
 	net     *net.IPAddr
+	ttl     uint8
 }
 
 // targetAt has no zone: the socket is bound to its interface.
 func targetAt(a netip.Addr) target {
 	a = a.WithZone("")
-	return target{a, &net.IPAddr{IP: a.AsSlice()}}
+	return target{a, &net.IPAddr{IP: a.AsSlice()}, wire.TTL}
 }
 
 func tableOf(c *Config, list []Peer) *peers {
 	t := &peers{dialects: map[peer]*wire.Dialect{}}
 	for _, p := range list {
 		to := targetAt(p.Address)
+		to.ttl = cmp.Or(p.TTL, wire.TTL)
 		key := peer{p.VRID, to.address}
 		if t.dialects[key] == nil {
 			t.of[p.VRID] = append(t.of[p.VRID], to)

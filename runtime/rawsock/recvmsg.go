@@ -61,16 +61,23 @@ func (m *inbox) receive(fd int) (n int, h wire.Header, err error) {
 	return int(size), h, nil
 }
 
-// outOf is the control message that gives a packet its source: the address is written
-// where sourceAt says.
+// outOf are the control messages that give a packet its source and its hop limit: they
+// are written where sourceAt and limitAt say.
 func outOf(index int) []byte {
-	b := make([]byte, unix.CmsgSpace(unix.SizeofInet6Pktinfo))
+	b := make([]byte, limitOffset+unix.CmsgSpace(4))
 	c := (*unix.Cmsghdr)(unsafe.Pointer(&b[0]))
 	c.Level, c.Type = unix.IPPROTO_IPV6, unix.IPV6_PKTINFO
 	c.SetLen(unix.CmsgLen(unix.SizeofInet6Pktinfo))
 	info := (*unix.Inet6Pktinfo)(unsafe.Pointer(&b[unix.CmsgLen(0)]))
 	info.Ifindex = uint32(index)
+	c = (*unix.Cmsghdr)(unsafe.Pointer(&b[limitOffset]))
+	c.Level, c.Type = unix.IPPROTO_IPV6, unix.IPV6_HOPLIMIT
+	c.SetLen(unix.CmsgLen(4))
 	return b
 }
 
+var limitOffset = unix.CmsgSpace(unix.SizeofInet6Pktinfo)
+
 func sourceAt(control []byte) []byte { return control[unix.CmsgLen(0):][:16] }
+
+func limitAt(control []byte) []byte { return control[limitOffset+unix.CmsgLen(0):][:4] }

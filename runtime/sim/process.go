@@ -176,13 +176,13 @@ func (p *process) hear(now vrrp.Instant, k *packet) {
 	f.Key = presentKey(p.view, keyOf(k.iface, a))
 	if reason == wire.OK {
 		p.trace("hears %s: %s", h.Source, a)
-		p.tell(f, now, Heard, func() { p.out = p.node.Heard(now, k.iface, plan.IPv4, a, h.Source, p.out[:0]) })
+		p.tell(f, now, Heard, func() { p.out = p.node.Heard(now, node.On(k.iface, plan.IPv4), a, h.Source, p.out[:0]) })
 		return
 	}
 	p.trace("hears %s: %s", h.Source, reason)
 	f.Deadline = p.node.Deadline()
 	p.tell(f, now, Rejected, func() {
-		p.out = p.node.Rejected(now, k.iface, plan.IPv4, a, h.Source, reason, p.out[:0])
+		p.out = p.node.Rejected(now, node.On(k.iface, plan.IPv4), a, h.Source, reason, p.out[:0])
 	})
 }
 

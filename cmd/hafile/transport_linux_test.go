@@ -1,0 +1,84 @@
+package main
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"hafile/lang/story"
+	"hafile/runtime/lab"
+	"hafile/runtime/lab/netns"
+)
+
+// TestUnicastBesideKeepalived plays the faults of a pair that speaks by unicast, each
+// version and each role, and TestAnotherGroupBesideKeepalived one of a multicast group
+// that is not the usual one.
+func TestUnicastBesideKeepalived(t *testing.T) {
+	netns.Needs(t, "keepalived", "keepalived")
+	netns.Needs(t, "tcpdump", "tcpdump")
+	for _, version := range []int{2, 3} {
+		for _, hafileFirst := range []bool{true, false} {
+			g := group{version: version, interval: time.Second, unicast: true,
+				a: member{priority: 150, keepalived: !hafileFirst}, b: member{priority: 100, keepalived: hafileFirst}}
+			if version == 3 {
+				g.interval = 400 * time.Millisecond
+			}
+			t.Run(fmt.Sprintf("v%d/hafile_active=%v", version, hafileFirst), func(t *testing.T) {
+				t.Parallel()
+				l := g.up(t)
+				dump := capture(t, l)
+				g.playFaults(t, l)
+				dump.check(t)
+			})
+		}
+	}
+}
+
+func TestAnotherGroupBesideKeepalived(t *testing.T) {
+	netns.Needs(t, "keepalived", "keepalived")
+	g := group{version: 3, interval: 400 * time.Millisecond, multicast: "224.0.0.99", plain: true,
+		a: member{priority: 150}, b: member{priority: 100, keepalived: true}}
+	l := g.up(t)
+	g.takeTurns(t, l)
+}
+
+// TestUnicastOfTwo: a stop costs nothing, and a killed member is succeeded in time.
+func TestUnicastOfTwo(t *testing.T) {
+	g := group{version: 3, interval: 200 * time.Millisecond, unicast: true, plain: true, a: member{priority: 150}, b: member{priority: 100}}
+	l := g.up(t)
+	g.takeTurns(t, l)
+}
+
+// takeTurns stops the first member, lets it return, kills it and lets it return again.
+func (g group) takeTurns(t *testing.T, l *lab.Lab) {
+	t.Helper()
+	do := func(k story.Kind) {
+		t.Helper()
+		if err := l.Do(t.Context(), story.Event{Kind: k, On: "a"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	owner := func(step, node string, within time.Duration) {
+		t.Helper()
+		if err := l.AwaitOwner(t.Context(), g.vip(), node, within+noise); err != nil {
+			t.Fatalf("%s: %v", step, err)
+		}
+	}
+	back := g.down(g.a.priority)
+	owner("first election", "a", back)
+	time.Sleep(2 * g.interval)
+	l.Seen()
+	do(story.Stop)
+	owner("graceful stop", "b", g.skew(g.b.priority)+g.interval)
+	if gap, lost := l.Seen(); !g.a.keepalived && lost.New > 0 {
+		t.Errorf("a graceful stop of hafile cost %d new connections of %d, %s without an answer; none may be lost", lost.New, lost.Asked, gap)
+	}
+	do(story.Start)
+	owner("return after a stop", "a", back)
+	do(story.Kill)
+	if err := l.AwaitHolder(t.Context(), g.vip(), "b", g.down(g.b.priority)+noise); err != nil {
+		t.Fatalf("kill: %v", err)
+	}
+	do(story.Start)
+	owner("return after a kill", "a", back+g.interval)
+}
