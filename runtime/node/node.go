@@ -120,10 +120,10 @@ func (n *Node) Rejected(now vrrp.Instant, at Place, a *wire.Advert, from netip.A
 // version, both exist. Else the router of the other version is told, for it knows what
 // to make of a neighbour in another dialect.
 func (n *Node) find(at Place, a *wire.Advert) *router {
-	if r := n.routers[at.key(a.VRID, a.Version)]; r != nil {
+	if r := n.routers[at.Key(a.VRID, a.Version)]; r != nil {
 		return r
 	}
-	return n.routers[at.key(a.VRID, 5-a.Version)]
+	return n.routers[at.Key(a.VRID, 5-a.Version)]
 }
 
 // Tick acts on every deadline that has passed. Whatever was received before now must

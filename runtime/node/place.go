@@ -31,8 +31,8 @@ func placeOf(k plan.WireKey) Place {
 	return Place{Interface: k.Interface, Family: k.Family, Transport: k.Transport, Group: k.Group, Source: k.Source}
 }
 
-// key of a router that is heard there.
-func (p Place) key(vrid, version uint8) plan.WireKey {
+// Key of a router that is heard there.
+func (p Place) Key(vrid, version uint8) plan.WireKey {
 	return plan.WireKey{
 		Interface: p.Interface, Family: p.Family, VRID: vrid, Version: version,
 		Transport: p.Transport, Group: p.Group, Source: p.Source,

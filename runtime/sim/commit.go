@@ -147,10 +147,22 @@ func (p *process) source(in *plan.Instance) netip.Addr {
 	if in.SourceAddress.IsValid() {
 		return in.SourceAddress
 	}
-	if l := p.m.links[in.Interface]; l != nil {
-		return l.address.Addr()
+	l := p.m.links[in.Interface]
+	switch {
+	case l == nil:
+		return netip.Addr{}
+	case in.Family == plan.IPv6:
+		return linkLocal(l.address.Addr())
 	}
-	return netip.Addr{}
+	return l.address.Addr()
+}
+
+// linkLocal is the address that an interface gives itself, here made of its other one.
+func linkLocal(of netip.Addr) netip.Addr {
+	raw := [16]byte{0: 0xfe, 1: 0x80}
+	own := of.As4()
+	copy(raw[12:], own[:])
+	return netip.AddrFrom16(raw)
 }
 
 // password is the same on every machine that has the same reference, and no secret.

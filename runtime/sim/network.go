@@ -1,6 +1,12 @@
 package sim
 
-import "time"
+import (
+	"net/netip"
+	"time"
+
+	"hafile/runtime/node"
+	"hafile/runtime/vrrp/wire"
+)
 
 // Link is one direction between two machines.
 type Link struct {
@@ -15,6 +21,8 @@ type Link struct {
 type packet struct {
 	to      *Machine
 	iface   string
+	at      node.Place
+	source  netip.Addr
 	from    *Machine
 	sent    time.Duration
 	arrived time.Duration
@@ -36,11 +44,14 @@ func (w *World) Link(from, to string) *Link {
 	return l
 }
 
-// send takes a packet to everybody else on the segment, as multicast does.
-func (w *World) send(from *Machine, iface string, bytes []byte) {
+// send takes an advert to everybody else on the segment, as multicast does: who is a peer
+// of whom by unicast is not simulated.
+func (w *World) send(from *Machine, e *node.Effect) {
+	iface := e.Interface
 	if !from.plugged(iface) {
 		return
 	}
+	bytes := packed(e)
 	for _, to := range w.machines {
 		if to == from || to.links[iface] == nil {
 			continue
@@ -58,7 +69,7 @@ func (w *World) send(from *Machine, iface string, bytes []byte) {
 			if l.Jitter > 0 {
 				delay += time.Duration(w.rndNet.Int64N(int64(l.Jitter) + 1))
 			}
-			p := &packet{to: to, from: from, iface: iface, sent: w.now, bytes: bytes}
+			p := &packet{to: to, from: from, iface: iface, at: e.Place, source: e.Source, sent: w.now, bytes: bytes}
 			if w.chance(l.Corrupt) {
 				p.bytes = w.damaged(bytes)
 			}
@@ -67,11 +78,30 @@ func (w *World) send(from *Machine, iface string, bytes []byte) {
 	}
 }
 
+// packed is an advert as it is sent: a whole packet over IPv4, a message over IPv6.
+func packed(e *node.Effect) []byte {
+	if e.Source.Is4() {
+		return wire.Append(nil, wire.Header{Source: e.Source}, &e.Advert)
+	}
+	return wire.AppendMessage(nil, wire.Header{Source: e.Source}, &e.Advert)
+}
+
+func (k *packet) parse(a *wire.Advert) wire.Reason {
+	if k.source.Is4() {
+		_, reason := wire.Parse(k.bytes, a)
+		return reason
+	}
+	return wire.ParseMessage(k.bytes, wire.Header{Source: k.source, Destination: wire.Group6(), TTL: wire.TTL}, a)
+}
+
 func (w *World) chance(of float64) bool { return of > 0 && w.rndNet.Float64() < of }
 
-// damaged flips one bit behind the IP header, whose own sum the kernel checks.
+// damaged flips one bit behind the IPv4 header, whose own sum the kernel checks.
 func (w *World) damaged(bytes []byte) []byte {
-	const header = 20
+	header := 0
+	if bytes[0]>>4 == 4 {
+		header = 20
+	}
 	b := append([]byte(nil), bytes...)
 	at := header + w.rndNet.IntN(len(b)-header)
 	b[at] ^= 1 << w.rndNet.IntN(8)

@@ -168,21 +168,22 @@ func (p *process) drain(now vrrp.Instant) {
 
 func (p *process) hear(now vrrp.Instant, k *packet) {
 	a := &p.bytes
-	h, reason := wire.Parse(k.bytes, a)
+	reason := k.parse(a)
 	if a.VRID == 0 {
 		return // the socket counts it
 	}
-	f := Fact{Advert: a, From: h.Source, Sender: k.from, Sent: k.sent, Arrived: k.arrived, Reason: reason}
-	f.Key = presentKey(p.view, keyOf(k.iface, a))
+	at := p.place(k, a.VRID)
+	f := Fact{Advert: a, From: k.source, Sender: k.from, Sent: k.sent, Arrived: k.arrived, Reason: reason}
+	f.Key = presentKey(p.view, at.Key(a.VRID, a.Version))
 	if reason == wire.OK {
-		p.trace("hears %s: %s", h.Source, a)
-		p.tell(f, now, Heard, func() { p.out = p.node.Heard(now, node.On(k.iface, plan.IPv4), a, h.Source, p.out[:0]) })
+		p.trace("hears %s: %s", k.source, a)
+		p.tell(f, now, Heard, func() { p.out = p.node.Heard(now, at, a, k.source, p.out[:0]) })
 		return
 	}
-	p.trace("hears %s: %s", h.Source, reason)
+	p.trace("hears %s: %s", k.source, reason)
 	f.Deadline = p.node.Deadline()
 	p.tell(f, now, Rejected, func() {
-		p.out = p.node.Rejected(now, node.On(k.iface, plan.IPv4), a, h.Source, reason, p.out[:0])
+		p.out = p.node.Rejected(now, at, a, k.source, reason, p.out[:0])
 	})
 }
 
@@ -193,8 +194,21 @@ func (p *process) trace(format string, from any, what any) {
 	}
 }
 
-func keyOf(iface string, a *wire.Advert) plan.WireKey {
-	return plan.WireKey{Interface: iface, Family: plan.IPv4, VRID: a.VRID, Version: a.Version, Transport: plan.Multicast}
+// place is where a packet is heard: where it was sent, but for unicast, which is heard at
+// the own address of whoever has the router.
+func (p *process) place(k *packet, vrid uint8) node.Place {
+	at := k.at
+	if at.Transport != plan.Unicast || p.hosts.Plan == nil {
+		return at
+	}
+	for i := range p.hosts.Plan.Desired.Instances {
+		in := &p.hosts.Plan.Desired.Instances[i]
+		own := node.PlaceOf(in)
+		if in.VRID == vrid && own.Interface == at.Interface && own.Family == at.Family && own.Transport == at.Transport {
+			at.Source = own.Source
+		}
+	}
+	return at
 }
 
 // give hands something to the node and carries out what follows from it.
@@ -242,7 +256,7 @@ func (p *process) perform(now vrrp.Instant) {
 			if e.Advert.Priority > 0 {
 				p.m.stamp = now
 			}
-			p.m.w.send(p.m, e.Interface, wire.Append(nil, wire.Header{Source: e.Source}, &e.Advert))
+			p.m.w.send(p.m, e)
 		case node.Want:
 			p.want(e.Gen, e.Want)
 		}

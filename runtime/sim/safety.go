@@ -185,7 +185,7 @@ func adverts(f *Fact, do func(key plan.WireKey, priority uint8) string) string {
 		if e.Kind != node.Send {
 			continue
 		}
-		if text := do(presentKey(f.View, keyOf(e.Interface, &e.Advert)), e.Advert.Priority); text != "" {
+		if text := do(presentKey(f.View, e.Place.Key(e.Advert.VRID, e.Advert.Version)), e.Advert.Priority); text != "" {
 			return text
 		}
 	}
