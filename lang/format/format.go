@@ -3,9 +3,12 @@
 package format
 
 import (
+	"bytes"
 	"slices"
 	"strings"
 
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/hashicorp/hcl/v2/hclwrite"
 
 	"hafile/lang/diag"
@@ -25,5 +28,20 @@ func Format(src []byte, filename string) ([]byte, diag.Diagnostics) {
 	if len(src) > 0 && src[len(src)-1] != '\n' {
 		src = append(slices.Clone(src), '\n')
 	}
-	return hclwrite.Format(src), nil
+	formatted := hclwrite.Format(src)
+	if !sameTokens(src, formatted) {
+		return src, nil
+	}
+	return formatted, nil
+}
+
+// sameTokens reports whether two files consist of the same tokens. hclwrite moves white
+// space only, and even that can change one: it writes the two indexes of `a.8 .0` as
+// the number of `a.8.0`, which does not parse.
+func sameTokens(a, b []byte) bool {
+	as, dsA := hclsyntax.LexConfig(a, "", hcl.InitialPos)
+	bs, dsB := hclsyntax.LexConfig(b, "", hcl.InitialPos)
+	return len(dsA)+len(dsB) == 0 && slices.EqualFunc(as, bs, func(x, y hclsyntax.Token) bool {
+		return x.Type == y.Type && bytes.Equal(x.Bytes, y.Bytes)
+	})
 }

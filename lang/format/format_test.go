@@ -38,6 +38,15 @@ func TestJSONIsLeftAlone(t *testing.T) {
 	}
 }
 
+// TestWhatTheLayoutWouldChangeIsLeftAlone: found by FuzzFormat.
+func TestWhatTheLayoutWouldChangeIsLeftAlone(t *testing.T) {
+	src := []byte("A=I8888.8 .0\n")
+	got, ds := Format(src, "x.ha.hcl")
+	if ds.HasErrors() || !bytes.Equal(got, src) {
+		t.Errorf("%q, %v", got, ds)
+	}
+}
+
 func FuzzFormat(f *testing.F) {
 	f.Add([]byte("a {\n  b = [1,\n2]\n}\n"))
 	f.Add([]byte("a = <<EOT\n  x ${y}\nEOT\n"))
