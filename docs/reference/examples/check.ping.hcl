@@ -1,0 +1,6 @@
+check "uplink" {
+  ping {
+    address   = "198.51.100.1"
+    interface = "eth1"
+  }
+}

@@ -1,0 +1,8 @@
+check "nginx" {
+  process {
+    name = "nginx"
+    args = ["-g"]
+    min  = 1
+    max  = 64
+  }
+}

@@ -1,0 +1,4 @@
+removed {
+  from    = instance.shop
+  release = "keep_until_peer"
+}
