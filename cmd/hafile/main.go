@@ -97,6 +97,7 @@ func (c *cli) root() *cobra.Command {
 		c.statusCommand(), c.convertCommand(), c.explainCommand(), c.runCommand(), c.labCommand(),
 	)
 	root.AddCommand(c.languageCommands()...)
+	root.AddCommand(c.driftCommand())
 	root.SetHelpFunc(oneDash(root.HelpFunc()))
 	root.AddCommand(labHidden()...)
 	return root

@@ -51,6 +51,7 @@ var mayImport = map[string][]string{
 	"runtime/notify/smtpsink": {},
 	"runtime/host":            {"runtime/kernel", "runtime/program"},
 	"runtime/store":           {"lang/plan"},
+	"runtime/drift":           {"runtime/control", "runtime/kernel", "lang/plan"}, // a second opinion beside the daemon's
 	"runtime/control":         {"lang/plan", "lang/planfile", "lang/diff"},
 	"runtime/lab/netns":       {},
 	"runtime/lab":             {"runtime/lab/netns", "runtime/control", "runtime/notify/smtpsink", "lang/plan", "lang/diff", "lang/story"},

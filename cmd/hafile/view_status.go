@@ -201,3 +201,22 @@ func since(t time.Time) string {
 	}
 	return fmt.Sprintf("%dd%dh", d/(24*time.Hour), d%(24*time.Hour)/time.Hour)
 }
+
+// drift draws what differs, and what nobody looked at.
+func (v *view) drift(d *driftDocument) {
+	switch {
+	case d.Plan == nil:
+		v.line("No plan runs, so that nothing can differ from it.")
+		return
+	case len(d.Drift) == 0:
+		v.line("No drift: %s has in the kernel what plan %d wants there now.", d.Node, d.Plan.Serial)
+	default:
+		v.line("%s from plan %d on %s:", plural(len(d.Drift), "difference"), d.Plan.Serial, d.Node)
+	}
+	for _, i := range d.Drift {
+		v.line("  %s  %s", v.paint(red, i.Kind), i.Text)
+	}
+	for _, what := range d.Unseen {
+		v.line("  not compared: %s", what)
+	}
+}
