@@ -149,9 +149,6 @@ func (n *Node) reconfigure(r *router, i *plan.Instance, host Host, formers []For
 	repace := r.instance.Announce != i.Announce || moved && !slices.Equal(r.keys, keysOf(i.Wire(), formers))
 	n.identify(r, i.Wire(), formers)
 	r.instance, r.source, r.sources = i, host.Source, sourcesOf(formers)
-	if repace && r.role == vrrp.Active { // or the refresh would go on at the old pace
-		n.announce(r, without(r.addresses, r.pending))
-	}
 	was := r.core.Face(0)
 	r.core.Reconfigure(n.now, spec)
 	if was.Identity() != r.core.Face(0).Identity() {
@@ -160,6 +157,10 @@ func (n *Node) reconfigure(r *router, i *plan.Instance, host Host, formers []For
 	n.arm(r, r.core.Deadline())
 	n.step(r, vrrp.Event{Kind: vrrp.Link, Link: n.wrong(r)})
 	n.weigh(r, true)
+	// Or the refresh would go on at the old pace. What the plan makes leave says no more.
+	if repace && r.role == vrrp.Active {
+		n.announce(r, without(r.addresses, r.pending))
+	}
 }
 
 // readdress changes which addresses a router stands for. Those that stay are not touched.

@@ -20,7 +20,6 @@ var (
 	seedFlag = flag.Uint64("seed", 0, "play this one seed, with its trace")
 	runsFlag = flag.Int("runs", 0, "how many seeds to play; 0: a few seconds' worth")
 	fromFlag = flag.Uint64("from", 1, "the first of them")
-	openFlag = flag.Bool("open", false, "watch the rules too of which it is known that they do not hold yet")
 )
 
 // chaos is a random run: faults at random moments, then all of them end and the group
@@ -40,9 +39,6 @@ func newChaos(seed uint64, trace func(string)) *chaos {
 	c := &chaos{r: stream(seed, streamFaults), fleet: drawFleet(plans), edits: plans}
 	c.World = c.fleet.world(o)
 	c.Watch(Safety...)
-	if *openFlag {
-		c.Watch(Open...)
-	}
 	return c
 }
 

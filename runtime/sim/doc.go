@@ -37,7 +37,7 @@
 //	S5  only the listed changes of role                   S13  a backup that has heard waits
 //	S6  an apply releases nothing it need not             S16  a start listens first
 //	S7  a restart removes nothing                         S17  what is told is a chain
-//	D6  what is announced is up, and an active router's (open, see [Open])
+//	D6  what is announced is up, and an active router's
 //
 // S9 waits for synchronised groups, S14 for signed adverts. S15 is about threads, which
 // there are none of here: package engine tests it.

@@ -17,11 +17,8 @@ import (
 var Safety = []Rule{
 	{"S1", S1}, {"S2", S2}, {"S3", S3}, {"S4", S4}, {"S5", S5}, {"S6", S6}, {"S7", S7}, {"S8", S8},
 	{"S10", S10}, {"S11", S11}, {"S12", S12}, {"S13", S13}, {"S16", S16}, {"S17", S17},
+	{"D6", D6},
 }
-
-// Open is what should hold and does not yet: an edit that changes how an active announces
-// and makes it leave in the same turn is announced after it was silenced.
-var Open = []Rule{{"D6", D6}}
 
 // grace is how long a router may keep its addresses after it gave way (package vrrp).
 const grace = 20 * time.Millisecond
