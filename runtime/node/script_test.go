@@ -288,6 +288,8 @@ func advert(w []string) (*wire.Advert, netip.Addr) {
 			a.Priority = uint8(number(value))
 		case "version":
 			a.Version = uint8(number(value))
+		case "ms":
+			a.Interval = ms(int64(number(value)))
 		case "from":
 			from = netip.MustParseAddr(value)
 		case "vips":
