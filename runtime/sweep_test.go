@@ -2,8 +2,11 @@ package runtime
 
 import (
 	"errors"
+	"fmt"
+	"net/netip"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -126,6 +129,45 @@ func TestIdentityOfALoneRouterChangesAtOnce(t *testing.T) {
 	m.runs(52, 3, 0)
 	if gone := heard.removed(t); len(gone) != 0 || m.role() != "active" || m.status().Instances[0].Counters["goodbyes"] != 0 {
 		t.Errorf("removed %v, %s", gone, m.role())
+	}
+}
+
+// The router that an instance had before is not the instance any more: a hook that is told
+// of its end would stop what belongs to one that runs.
+func TestHooksHearOfAnInstanceFromItsOwnRouterOnly(t *testing.T) {
+	m := only(t)
+	dir := t.TempDir()
+	told := func() string {
+		raw, _ := os.ReadFile(filepath.Join(dir, "told"))
+		return strings.Join(strings.Fields(string(raw)), " ")
+	}
+	of := func(names ...string) *plan.Plan {
+		p := pairPlan("a")
+		hook := plan.Exec{Command: []string{"/bin/sh", "-c", "echo ${HAFILE_NAME}:$HAFILE_EVENT >>" + dir + "/told"}, User: "root", TimeoutMs: 5000}
+		p.Desired.Notifies = []plan.Notify{{Address: "notify.hook", On: []string{"active", "backup", "fault", "stop"}, Exec: &hook}}
+		in := p.Desired.Instances[0]
+		p.Desired.Instances = nil
+		for k, name := range names {
+			if name == "" {
+				continue
+			}
+			in.Address, in.Name, in.VRID = plan.Addr("instance."+name), name, uint8(51+k)
+			in.VIPs = []plan.VIP{{Address: netip.MustParsePrefix(fmt.Sprintf("192.0.2.%d/32", 10+k))}}
+			in.Members = in.Members[:1]
+			in.Notify = []plan.Addr{"notify.hook"}
+			p.Desired.Instances = append(p.Desired.Instances, in)
+		}
+		p.Normalize()
+		return p
+	}
+	m.start()
+	m.apply(of("web", "db"))
+	m.until("the hook has heard of both", func() bool { return strings.Count(told(), ":active") == 2 })
+	m.apply(of("", "web")) // web is what db was; db is gone, and so is the router that web had
+	m.apply(of("", "web", "last"))
+	m.until("the hook has heard of the last one", func() bool { return strings.Contains(told(), "last:active") })
+	if got := told(); strings.Contains(got, "web:stop") {
+		t.Errorf("the hook was told %s", got)
 	}
 }
 

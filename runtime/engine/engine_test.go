@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -357,7 +358,8 @@ func TestEventsKeepTheLastOfEach(t *testing.T) {
 		if i < 10 {
 			name = plan.Addr("instance.once" + string(rune('0'+i)))
 		}
-		q.transition(node.Transition{Instance: name, At: vrrp.Instant(i)})
+		key := plan.WireKey{Interface: string(name)}
+		q.transition(node.Transition{Instance: name, Key: key, At: vrrp.Instant(i)})
 	}
 	all, err := q.Next(t.Context())
 	if err != nil || len(all) > eventsMax+1 {
@@ -377,5 +379,24 @@ func TestEventsKeepTheLastOfEach(t *testing.T) {
 	}
 	if lost := q.lost.Load(); int(lost)+len(all) != 3*eventsMax {
 		t.Errorf("%d lost and %d kept of %d", lost, len(all), 3*eventsMax)
+	}
+}
+
+// TestEventsTellTwoRoutersOfOneNameApart: an edit of the wire identity leaves the old router
+// of an instance behind for a moment. What it says last is not the last of the instance.
+func TestEventsTellTwoRoutersOfOneNameApart(t *testing.T) {
+	var q Events
+	q.init()
+	of := func(vrid uint8, to vrrp.Role) node.Transition {
+		return node.Transition{Instance: "instance.a", Key: plan.WireKey{Interface: "eth0", VRID: vrid}, To: to}
+	}
+	q.transition(of(52, vrrp.Active))
+	q.transition(of(51, vrrp.Waiting))
+	for range eventsMax {
+		q.transition(node.Transition{Instance: "instance.often"})
+	}
+	all, err := q.Next(t.Context())
+	if err != nil || !slices.Contains(all, of(52, vrrp.Active)) || !slices.Contains(all, of(51, vrrp.Waiting)) {
+		t.Errorf("kept %d, %v: %v", len(all), err, all[0])
 	}
 }
