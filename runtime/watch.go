@@ -170,37 +170,43 @@ func (d *daemon) bring(r *running) {
 // ends when the engine has ended and everything is told.
 func (d *daemon) tellTransitions() {
 	defer close(d.told)
-	since := map[plan.WireKey]time.Time{}
 	for {
 		list, err := d.engine.Events().Next(context.Background())
 		if err != nil {
 			return
 		}
 		for _, t := range list {
-			d.transition(t, since)
+			d.transition(t)
 		}
 		d.record()
 	}
 }
 
-func (d *daemon) transition(t node.Transition, since map[plan.WireKey]time.Time) {
+func (d *daemon) transition(t node.Transition) {
 	at := d.engine.WallTime(t.At)
 	in, run := d.instance(t.Instance)
-	d.log.Info(t.Name+" is "+t.To.String(), "was", t.From, "why", t.Why, "priority", t.Priority, "consequence", consequence(t.To, in))
+	if t.Replaced {
+		d.log.Info(t.Key.String()+" is "+t.To.String(), "was", t.From, "why", t.Why, "priority", t.Priority,
+			"consequence", t.Name+" has another router now")
+	} else {
+		d.log.Info(t.Name+" is "+t.To.String(), "was", t.From, "why", t.Why, "priority", t.Priority, "consequence", consequence(t.To, in))
+	}
 	d.hub.Publish(control.Event{Type: "transition", Time: at, Transition: &control.Transition{
 		Instance: t.Instance, Name: t.Name, From: t.From.String(), To: t.To.String(), Why: t.Why, Priority: t.Priority,
 	}})
-	if in == nil {
-		return
+	if in == nil || t.Replaced {
+		return // hooks and mails are about the instance, which runs
 	}
 	n := notify.Transition{
 		Instance: t.Instance, Name: t.Name, Wire: in.Wire(), Notify: in.Notify, Node: run.plan.Node,
-		Event: notifyEvent(t.To), From: t.From.String(), Why: t.Why, At: at, FromSince: since[in.Wire()], Priority: t.Priority,
+		Event: notifyEvent(t.To), From: t.From.String(), Why: t.Why, At: at, Priority: t.Priority,
+	}
+	if t.From != vrrp.Waiting { // which is where everything begins
+		n.FromSince = d.engine.WallTime(t.Since)
 	}
 	for _, v := range in.VIPs {
 		n.VIPs = append(n.VIPs, v.Address)
 	}
-	since[in.Wire()] = at
 	d.notify.Notify(n)
 }
 

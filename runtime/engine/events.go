@@ -13,8 +13,8 @@ import (
 const eventsMax = 4096
 
 // Events is the queue of transitions from the loop to one reader. It never makes the
-// loop wait. When it is full, transitions that later ones of the same instance have
-// overtaken are dropped and counted; the last one of each instance is never lost.
+// loop wait. When it is full, transitions that later ones of the same router have
+// overtaken are dropped and counted; the last one of each router is never lost.
 //
 // Its mutex is held for as long as it takes to append or to swap; the reader, who may
 // be preempted while holding it, only swaps.
@@ -55,13 +55,14 @@ func (q *Events) close() {
 	q.poke()
 }
 
-// lastOfEach keeps the last transition of every instance, in their order.
+// lastOfEach keeps the last transition of every router, in their order: an instance that
+// was given another one has two of them for a moment.
 func lastOfEach(all []node.Transition) []node.Transition {
-	seen := map[node.Addr]bool{}
+	seen := map[node.WireKey]bool{}
 	var out []node.Transition
 	for _, t := range slices.Backward(all) {
-		if !seen[t.Instance] {
-			seen[t.Instance] = true
+		if !seen[t.Key] {
+			seen[t.Key] = true
 			out = append(out, t)
 		}
 	}

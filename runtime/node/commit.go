@@ -13,7 +13,7 @@ import (
 // reconfigured in place. The wanted state is computed once, after everything.
 func (n *Node) Commit(now vrrp.Instant, next Resolved, out []Effect) []Effect {
 	n.begin(now, out)
-	n.plan = next.Plan
+	n.plan, n.stopping = next.Plan, false
 	n.forgetChecks()
 	heirs := n.heirs(&next)
 	n.evict(heirs, &next)

@@ -45,12 +45,17 @@ const (
 	Announce
 )
 
-// Transition is a change of role of one instance.
+// Transition is a change of role of one router. Its key tells it from another one that
+// had, or has, the same instance.
 type Transition struct {
 	Instance plan.Addr
 	Name     string
+	Key      plan.WireKey // at that moment: an edit may give the router another
 	From, To vrrp.Role
 	Why      string
-	Priority uint8 // effective
-	At       vrrp.Instant
+	Priority uint8        // effective
+	At       vrrp.Instant // To holds since
+	Since    vrrp.Instant // From held since
+	// Replaced: the instance has another router now, and this is not about it any more.
+	Replaced bool
 }

@@ -7,6 +7,8 @@ import "hafile/lang/plan"
 type (
 	// Addr names a check or an instance.
 	Addr = plan.Addr
+	// WireKey names a router.
+	WireKey = plan.WireKey
 	// CheckState is what is known of a check.
 	CheckState = plan.CheckState
 

@@ -14,10 +14,12 @@ import (
 
 // Node is all that this machine has decided so far. The zero value is not ready; see New.
 type Node struct {
-	plan    *plan.Plan
-	routers map[plan.WireKey]*router
-	order   []*router // by instance address, those that leave last
-	queue   queue
+	plan *plan.Plan
+	// stopping: every router leaves, those of the plan's instances too.
+	stopping bool
+	routers  map[plan.WireKey]*router
+	order    []*router // by instance address, those that leave last
+	queue    queue
 
 	checks map[plan.Addr]plan.CheckState
 	links  map[string]string // interface -> what is wrong; empty: nothing
@@ -236,6 +238,7 @@ func (n *Node) Frozen(now vrrp.Instant, stall time.Duration, out []Effect) []Eff
 // Stop makes every router leave. The node is Gone when all have.
 func (n *Node) Stop(now vrrp.Instant, out []Effect) []Effect {
 	n.begin(now, out)
+	n.stopping = true
 	for _, r := range n.order {
 		n.leave(r)
 	}
@@ -364,11 +367,12 @@ func (n *Node) transition(r *router, to vrrp.Role, why string) {
 	if from == vrrp.Active {
 		n.silence(r.addresses)
 	}
-	r.role, r.since, r.why = to, n.now, why
 	n.after = append(n.after, Effect{Kind: Transitioned, Transition: Transition{
-		Instance: r.instance.Address, Name: r.instance.Name,
-		From: from, To: to, Why: why, Priority: r.core.Effective(), At: n.now,
+		Instance: r.instance.Address, Name: r.instance.Name, Key: r.key,
+		From: from, To: to, Why: why, Priority: r.core.Effective(), At: n.now, Since: r.since,
+		Replaced: r.leaving && n.plan.Desired.Instance(r.instance.Address) != nil && !n.stopping,
 	}})
+	r.role, r.since, r.why = to, n.now, why
 }
 
 // forget is the end of a router, but for its place in the order.

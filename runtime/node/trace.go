@@ -24,7 +24,11 @@ func (e Effect) String() string {
 
 // String is the transition on one line.
 func (t Transition) String() string {
-	return fmt.Sprintf("%s (%s) %s -> %s at priority %d: %s", t.Instance, t.Name, t.From, t.To, t.Priority, t.Why)
+	text := fmt.Sprintf("%s (%s) %s -> %s at priority %d: %s", t.Instance, t.Name, t.From, t.To, t.Priority, t.Why)
+	if t.Replaced {
+		text += "; another router has the instance"
+	}
+	return text
 }
 
 func join[T fmt.Stringer](all []T) string {

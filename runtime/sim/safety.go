@@ -214,7 +214,7 @@ func follow[V any](f *Fact, known map[site]V) {
 	moved := map[site]V{}
 	for s, v := range known {
 		in := router(f.View, s.key)
-		if was := router(f.Before, s.key); in == nil && was != nil {
+		if was := router(f.Before, s.key); in == nil && was != nil && !ended(f, s.key) {
 			for _, k := range was.Former { // it goes on as what it was once
 				if in == nil {
 					in = router(f.View, k)
@@ -232,6 +232,13 @@ func follow[V any](f *Fact, known map[site]V) {
 		}
 	}
 	maps.Copy(known, moved)
+}
+
+// ended reports whether a router said its last word in a step.
+func ended(f *Fact, key plan.WireKey) bool {
+	return slices.ContainsFunc(f.Effects, func(e node.Effect) bool {
+		return e.Kind == node.Transitioned && e.Transition.Key == key && e.Transition.To == vrrp.Waiting
+	})
 }
 
 // facesIn is as how many identities a router speaks: each is told everything.

@@ -344,16 +344,7 @@ func S17(*World) Watch {
 				continue
 			}
 			t := &f.Effects[i].Transition
-			key, sure := toldOf(f, t)
-			if !sure { // any of them may have changed
-				for s := range last {
-					if s.m == f.Machine {
-						delete(last, s)
-					}
-				}
-				continue
-			}
-			s := site{f.Machine, key}
+			s := site{f.Machine, presentKey(f.View, t.Key)}
 			if was, known := last[s]; known && was != t.From {
 				return fmt.Sprintf("%s: %s, but it was %s", f.Machine.Name, t, was)
 			}
@@ -366,39 +357,4 @@ func S17(*World) Watch {
 		}
 		return ""
 	}
-}
-
-// toldOf is the router that a transition is about. A name is not enough while an old
-// router of it leaves and a new one has begun.
-func toldOf(f *Fact, t *node.Transition) (found plan.WireKey, sure bool) {
-	keys := map[plan.WireKey]bool{}
-	if f.Cause == Committed && toldTwice(f, t.Instance) {
-		return found, false // one router left, another was taken back as the same instance
-	}
-	for _, view := range [][]node.Instance{f.Before, f.View} {
-		for i := range view {
-			if view[i].Address == t.Instance {
-				keys[presentKey(f.View, view[i].Key)] = true
-			}
-		}
-	}
-	for key := range keys {
-		if len(keys) == 1 || roleBefore(f, key) == t.From && roleIn(f.View, key) == t.To {
-			if sure {
-				return found, false
-			}
-			found, sure = key, true
-		}
-	}
-	return found, sure
-}
-
-func toldTwice(f *Fact, a plan.Addr) bool {
-	n := 0
-	for i := range f.Effects {
-		if e := &f.Effects[i]; e.Kind == node.Transitioned && e.Transition.Instance == a {
-			n++
-		}
-	}
-	return n > 1
 }
