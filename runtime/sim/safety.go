@@ -213,8 +213,11 @@ func follow[V any](f *Fact, known map[site]V) {
 	}
 	moved := map[site]V{}
 	for s, v := range known {
+		if ended(f, s.key) {
+			continue // another one may have what it was
+		}
 		in := router(f.View, s.key)
-		if was := router(f.Before, s.key); in == nil && was != nil && !ended(f, s.key) {
+		if was := router(f.Before, s.key); in == nil && was != nil {
 			for _, k := range was.Former { // it goes on as what it was once
 				if in == nil {
 					in = router(f.View, k)

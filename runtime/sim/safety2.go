@@ -3,6 +3,7 @@ package sim
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 
 	"hafile/lang/plan"
@@ -344,14 +345,15 @@ func S17(*World) Watch {
 				continue
 			}
 			t := &f.Effects[i].Transition
-			s := site{f.Machine, presentKey(f.View, t.Key)}
+			s := site{f.Machine, t.Key}
 			if was, known := last[s]; known && was != t.From {
 				return fmt.Sprintf("%s: %s, but it was %s", f.Machine.Name, t, was)
 			}
 			last[s] = t.To
 		}
 		for i := range f.Before {
-			if key := f.Before[i].Key; router(f.View, key) == nil {
+			key := f.Before[i].Key
+			if !slices.ContainsFunc(f.View, func(in node.Instance) bool { return in.Key == key }) {
 				delete(last, site{f.Machine, key})
 			}
 		}
