@@ -52,9 +52,11 @@ func (n *Node) heirs(next *Resolved) []*router {
 		}
 		take(i, r)
 	}
-	for i := range all {
-		if heirs[i] == nil {
-			take(i, n.inherits(&all[i], n.formers(next, &all[i])))
+	for _, present := range []bool{true, false} { // who was once what is asked for comes last
+		for i := range all {
+			if heirs[i] == nil {
+				take(i, n.inherits(&all[i], n.formers(next, &all[i]), present))
+			}
 		}
 	}
 	return heirs

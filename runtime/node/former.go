@@ -102,10 +102,10 @@ func (n *Node) formers(next *Resolved, i *plan.Instance) []Former {
 }
 
 // inherits finds the router that goes on as the instance: the one of its identity, else
-// that of a former one, of which the latest is first.
-func (n *Node) inherits(i *plan.Instance, formers []Former) *router {
+// that of a former one, of which the latest is first; one that has it at present, or any.
+func (n *Node) inherits(i *plan.Instance, formers []Former, present bool) *router {
 	for _, k := range keysOf(i.Wire(), formers) {
-		if r := n.routers[k]; r != nil && !r.taken && !r.leaving {
+		if r := n.routers[k]; r != nil && !r.taken && !r.leaving && (r.key == k || !present) {
 			return r
 		}
 	}

@@ -194,18 +194,6 @@ func wasThere(before []node.Instance, in *node.Instance) bool {
 	return router(before, in.Key) != nil || slices.ContainsFunc(in.Former, func(k plan.WireKey) bool { return router(before, k) != nil })
 }
 
-// roleBefore is the role before a step of a router that has this key after it.
-func roleBefore(f *Fact, key plan.WireKey) vrrp.Role {
-	if now := router(f.View, key); now != nil {
-		for _, k := range append([]plan.WireKey{now.Key}, now.Former...) {
-			if was := router(f.Before, k); was != nil {
-				return was.Role
-			}
-		}
-	}
-	return roleIn(f.Before, key)
-}
-
 // follow keeps what is known of routers that a commit gave another identity.
 func follow[V any](f *Fact, known map[site]V) {
 	if f.Kind != Turned || f.Cause != Committed {
