@@ -102,7 +102,11 @@ func (c *cli) init(dir, example, from string) error {
 		}
 		v.line("wrote %s", name)
 	}
-	v.line("Put your addresses in, then: hafile validate %s, hafile test %s, hafile plan %s.", dir, dir, dir)
+	where := ""
+	if dir != "." {
+		where = " " + dir
+	}
+	v.line("Put your addresses in, then: hafile validate%s; hafile test%s; hafile plan%s -node NAME", where, where, where)
 	return nil
 }
 

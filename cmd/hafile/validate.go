@@ -178,7 +178,11 @@ func (v *view) needs(conf *config, node string) {
 // secretsOf lists the references that a node resolves, as they are written.
 func secretsOf(p *plan.Plan) []string {
 	var all []string
-	p.EachSecret(func(_ plan.Addr, s *plan.Secret) { all = with(all, s.String()) })
+	p.EachSecret(func(_ plan.Addr, s *plan.Secret) {
+		if !s.Inline() {
+			all = with(all, s.String())
+		}
+	})
 	slices.Sort(all)
 	return all
 }

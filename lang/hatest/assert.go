@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/big"
 	"slices"
+	"strings"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
@@ -32,8 +33,8 @@ func (s *Suite) Check(r *Run, o *story.Outcome, outputs map[string][]byte) diag.
 
 func (p *parser) hold(a Assert, scope *hcl.EvalContext) {
 	v, ds := a.condition.Value(scope)
-	p.take(ds)
 	if ds.HasErrors() {
+		p.unheld(ds, scope)
 		return
 	}
 	var holds bool
@@ -51,6 +52,28 @@ func (p *parser) hold(a Assert, scope *hcl.EvalContext) {
 	p.diags = append(p.diags, diag.Diagnostic{
 		Severity: diag.Error, Code: "HA5003", Summary: "Assertion failed", Detail: text, Range: &a.Range,
 	})
+}
+
+// unheld says why a claim has no value. Most often a VIP is written without its prefix.
+func (p *parser) unheld(ds hcl.Diagnostics, scope *hcl.EvalContext) {
+	before := len(p.diags)
+	p.take(ds)
+	for i := range p.diags[before:] {
+		d := &p.diags[before+i]
+		d.Code = "HA5002"
+		run := scope.Variables["run"]
+		switch {
+		case run == cty.NilVal && d.Summary == "Unknown variable":
+			d.Detail += " A run without until plays nothing, and run is not known; output is."
+		case run != cty.NilVal && d.Summary == "Invalid index":
+			var vips []string
+			for vip := range run.GetAttr("owner").AsValueMap() {
+				vips = append(vips, fmt.Sprintf("%q", vip))
+			}
+			slices.Sort(vips)
+			d.Detail += fmt.Sprintf(" A VIP is written with its prefix; there are %s.", strings.Join(vips, ", "))
+		}
+	}
 }
 
 // outputs are what the configuration gives out; a sensitive one is left out.

@@ -123,7 +123,7 @@ func TestAssertionsSeeTheOutcome(t *testing.T) {
 		{`run.unowned["10.0.0.1/32"] < 1`, ""},
 		{`run.lost["10.0.0.1/32"].new == 0`, "Assertion failed: said so"},
 		{`run.transitions[0].to == "active" && run.mails[0].to[0] == "ops@example.net"`, ""},
-		{`run.owner["10.0.0.9/32"] == ""`, "Invalid index"},
+		{`run.owner["10.0.0.1"] == ""`, `Invalid index: The given key does not identify an element in this collection value. A VIP is written with its prefix; there are "10.0.0.1/32".`},
 		{`output.preferred == run.owner["10.0.0.1/32"]`, "Assertion failed: said so"},
 		{`output.preferred == "lb1"`, ""},
 		{`output.secret == ""`, "Unsupported attribute"},

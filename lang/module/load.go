@@ -123,7 +123,7 @@ func List(fsys fs.FS, dir string) (config, vars []string, ds diag.Diagnostics) {
 	if len(config) == 0 {
 		ds = append(ds, diag.Diagnostic{
 			Severity: diag.Error, Code: "HA1011", Summary: "no configuration here",
-			Detail: fmt.Sprintf("There is no *.ha.hcl and no *.ha.json in %s. Name the directory that holds them.", here(dir)),
+			Detail: fmt.Sprintf("There is no *.ha.hcl and no *.ha.json in %s. Name the directory that holds them; hafile init writes some to start from.", here(dir)),
 		})
 	}
 	return config, vars, ds

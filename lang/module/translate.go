@@ -45,6 +45,9 @@ func shape(d *hcl.Diagnostic, s *schema.Block, addr plan.Addr) diag.Diagnostic {
 	case strings.HasPrefix(d.Summary, "Extraneous label"):
 		out.Code = "HA1002"
 		out.Detail = "Take the label out."
+		if strings.HasSuffix(d.Summary, " for vip") {
+			out.Detail = `A label cannot be an address that moves. Write vip { address = "192.0.2.10" }, one block for each.`
+		}
 	case d.Summary == "Duplicate argument", d.Summary == "Attribute redefined":
 		out.Code = "HA1006"
 		out.Detail += " Remove one."
