@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"strconv"
 	"strings"
@@ -8,6 +9,7 @@ import (
 
 	"hafile/lang/convert/keepalived"
 	"hafile/lang/diag"
+	"hafile/lang/plan"
 	"hafile/lang/planfile"
 	"hafile/lang/render"
 	"hafile/runtime/control"
@@ -136,6 +138,37 @@ func (v *view) explain(e diag.Entry) {
 			v.printf("  %s", l)
 		}
 	}
+}
+
+// comparison draws what convert -check found.
+func (v *view) comparison(c *keepalived.Comparison, asJSON bool) error {
+	if asJSON {
+		enc := json.NewEncoder(v.out)
+		enc.SetEscapeHTML(false)
+		enc.SetIndent("", "  ")
+		return enc.Encode(struct {
+			FormatVersion string `json:"format_version"`
+			Type          string `json:"type"`
+			*keepalived.Comparison
+		}{plan.FormatVersion, "convert-check", c})
+	}
+	side := func(what, value string, at *diag.Range) string {
+		switch {
+		case value == "":
+			return what + " has none"
+		case at == nil:
+			return fmt.Sprintf("%s has %s", what, value)
+		}
+		return fmt.Sprintf("%s has %s (%s:%d)", what, value, at.Filename, at.Start.Line)
+	}
+	for _, d := range c.Differences {
+		v.printf("%s: %s: %s, %s\n", d.Node, d.Path, side("keepalived", d.Keepalived, d.At), side("hafile", d.Hafile, d.HafileAt))
+	}
+	for _, left := range c.Left {
+		v.printf("Not compared: %s\n", left)
+	}
+	v.printf("%s.\n", c.Sum())
+	return nil
 }
 
 // conversion draws the report: on standard error where the result went to standard

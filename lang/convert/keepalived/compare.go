@@ -47,9 +47,8 @@ func Check(files []File, opts Options, with *lang.Result, secret func(node strin
 	}
 	e.merge()
 	c := comparer{e: e, with: with, secret: secret}
-	for name, p := range e.plans() {
+	for _, p := range e.plans() {
 		c.ours = append(c.ours, p)
-		_ = name
 	}
 	slices.SortFunc(c.ours, func(a, b *plan.Plan) int { return strings.Compare(a.Node, b.Node) })
 	for _, p := range c.ours {
