@@ -362,3 +362,40 @@ func TestSlowExpressionsAreNamed(t *testing.T) {
 		t.Errorf("%v %v", ds, r.Timings)
 	}
 }
+
+// A route may be there for one member only: who takes part does not depend on it. And
+// unicast instances of one VRID that send from different addresses do not meet.
+func TestABlockForOneMember(t *testing.T) {
+	r := good(t, tree("x.ha.hcl", twoNodes+`
+instance "web" {
+  router_id = 51
+  members   = [node.lb1, node.lb2]
+  vip { address = "10.0.0.10" }
+  dynamic "route" {
+    for_each = self.name == "lb1" ? [self.name] : []
+    content {
+      to  = "192.0.2.0/24"
+      via = "10.0.0.254"
+    }
+  }
+}
+instance "a" {
+  router_id = 60
+  transport = "unicast"
+  members   = [node.lb1, node.lb2]
+  vip { address = "10.0.0.20" }
+}
+instance "b" {
+  router_id = 60
+  transport = "unicast"
+  member "lb1" { source_address = "10.0.0.13" }
+  member "lb2" { source_address = "10.0.0.14" }
+  vip { address = "10.0.0.21" }
+}
+`), ".", Inputs{})
+	for node, want := range map[string]int{"lb1": 1, "lb2": 0} {
+		if got := len(r.Plans[node].Desired.Instance("instance.web").Routes); got != want {
+			t.Errorf("%s has %d routes, want %d", node, got, want)
+		}
+	}
+}

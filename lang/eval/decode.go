@@ -159,16 +159,44 @@ func (e *Evaluator) decodeObject(o *Object, self, only *Object) *Block {
 
 // expand prepares a body for its dynamic blocks, at every depth.
 func (e *Evaluator) expand(o *Object, s scope) (hcl.Body, bool) {
+	return e.expandFor(o, o.schema, s)
+}
+
+// expandFor expands the dynamic blocks of a schema, which may be a part of the object's:
+// those of others may depend on what is not known yet.
+func (e *Evaluator) expandFor(o *Object, bs *schema.Block, s scope) (hcl.Body, bool) {
 	if len(e.text.dynamic(o.decl)) == 0 {
 		if _, native := o.body.(*hclsyntax.Body); native {
 			return o.body, true
 		}
 	}
-	ctx, ok := e.context(e.text.walk(dynblock.WalkExpandVariables(o.body), o.schema), s)
+	vars := e.text.walk(dynblock.WalkExpandVariables(o.body), bs)
+	if bs != o.schema && !selfExpands(o.body, bs) {
+		vars = slices.DeleteFunc(vars, func(t hcl.Traversal) bool { return t.RootName() == "self" })
+	}
+	ctx, ok := e.context(vars, s)
 	if !ok {
 		return nil, false
 	}
 	return dynblock.Expand(o.body, ctx, dynblock.OptCheckForEach(checkForEach)), true
+}
+
+// selfExpands reports whether a dynamic block of the schema depends on self. The walk of
+// variables sees those of all blocks.
+func selfExpands(body hcl.Body, bs *schema.Block) bool {
+	content, _, _ := body.PartialContent(&hcl.BodySchema{Blocks: []hcl.BlockHeaderSchema{{Type: "dynamic", LabelNames: []string{"type"}}}})
+	return slices.ContainsFunc(content.Blocks, func(b *hcl.Block) bool {
+		if bs.Block(b.Labels[0]) == nil {
+			return false
+		}
+		attrs, _, _ := b.Body.PartialContent(&hcl.BodySchema{Attributes: []hcl.AttributeSchema{{Name: "for_each"}, {Name: "labels"}, {Name: "iterator"}}})
+		for _, a := range attrs.Attributes {
+			if slices.ContainsFunc(a.Expr.Variables(), func(t hcl.Traversal) bool { return t.RootName() == "self" }) {
+				return true
+			}
+		}
+		return false
+	})
 }
 
 func (st *static) walk(n dynblock.WalkVariablesNode, bs *schema.Block) []hcl.Traversal {

@@ -3,6 +3,7 @@ package eval
 import (
 	"fmt"
 	"slices"
+	"sync"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
@@ -105,6 +106,11 @@ func (e *Evaluator) decodeMembers(o *Object) ([]Member, bool) {
 	return members, !e.ds[before:].HasErrors()
 }
 
+// whoTakesPart is the part of an instance that says who its members are.
+var whoTakesPart = sync.OnceValue(func() *schema.Block {
+	return &schema.Block{Name: "instance", Args: []schema.Arg{*schema.Instance.Arg("members")}, Blocks: []*schema.Block{schema.Instance.Block("member")}}
+})
+
 // base decodes what says who takes part. It must not depend on self, so that only the
 // rest is decoded again where self is mentioned.
 func (e *Evaluator) base(o *Object) *Block {
@@ -113,13 +119,13 @@ func (e *Evaluator) base(o *Object) *Block {
 	}
 	s := scope{addr: o.Addr, each: o.each}
 	before := len(e.ds)
-	body, ok := e.expand(o, s)
+	who := whoTakesPart()
+	body, ok := e.expandFor(o, who, s)
 	if !ok {
 		return nil
 	}
-	who := schema.Block{Name: "instance", Args: []schema.Arg{*o.schema.Arg("members")}, Blocks: []*schema.Block{o.schema.Block("member")}}
 	content, _, hd := body.PartialContent(who.HCL())
-	e.ds = append(e.ds, module.Translate(hd, &who, o.Addr)...)
+	e.ds = append(e.ds, module.Translate(hd, who, o.Addr)...)
 	b := &Block{Type: "instance", Label: o.Label, Addr: o.Addr, Range: o.Range, Via: o.Via, args: map[string]Value{}, bad: map[string]bool{}}
 	if attr := content.Attributes["members"]; attr != nil {
 		switch v, ok := e.argument(attr, &who.Args[0], s); {
@@ -129,7 +135,7 @@ func (e *Evaluator) base(o *Object) *Block {
 			b.args["members"] = v
 		}
 	}
-	decoder{Evaluator: e, decl: o.decl, via: o.Via}.nested(b, content.Blocks, &who, s)
+	decoder{Evaluator: e, decl: o.decl, via: o.Via}.nested(b, content.Blocks, who, s)
 	if e.ds[before:].HasErrors() || len(b.bad) > 0 {
 		return nil
 	}
