@@ -160,6 +160,9 @@ func TestTable(t *testing.T) {
 			opts := options(string(ar.Comment))
 			res, diags := Convert(in, opts)
 			check(t, in, opts, res)
+			if !diags.HasErrors() {
+				checked(t, in, opts)
+			}
 			keep.Files = append(keep.Files,
 				txtar.File{Name: "result", Data: res.HCL},
 				txtar.File{Name: "report", Data: text(&res.Report)},

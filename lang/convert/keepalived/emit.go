@@ -46,6 +46,7 @@ func (e *emitter) merge() {
 	e.mergeSyncGroups()
 	e.joinStandIns()
 	e.unevenGroups()
+	e.strangers()
 	e.mergeHooks(labels)
 }
 
@@ -453,7 +454,9 @@ func (e *emitter) auth(g *group) {
 	e.out.add("type = "+first.fields["auth.type"].expr, types...)
 	if first.p.Auth.Type == plan.AuthHMAC {
 		for _, key := range []string{"active_key", "mode", "anti_replay", "window"} {
-			e.shared(g, "auth."+key, "")
+			if s := joined(g.each("auth." + key)); s.expr != "" {
+				e.out.attr(key, s)
+			}
 		}
 		for _, k := range first.keys {
 			var dirs []*directive

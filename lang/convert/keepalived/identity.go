@@ -129,7 +129,7 @@ func (in *instance) sourceAddress() {
 	if d == nil {
 		return
 	}
-	a, err := netip.ParseAddr(d.arg(1))
+	a, ignored, err := host(d.arg(1))
 	if err != nil || a.Zone() != "" || a.Is6() != in.six() {
 		family := "IPv4"
 		if in.six() {
@@ -138,6 +138,9 @@ func (in *instance) sourceAddress() {
 		d.warn("HA4008", 1, "A source address that is none", "%s is no %s address; keepalived ignores the line and sends from the interface's first address, and so does the result.", short(d.arg(1)), family)
 		d.say(NoEffect, "HA4008", "not an %s address: keepalived sends from the interface's first one; so does the result", family)
 		return
+	}
+	if ignored {
+		d.say(Changed, "HA4008", "keepalived ignores the prefix; so does the result")
 	}
 	d.say(Exact, "", "")
 	in.source = a
@@ -155,7 +158,7 @@ func (in *instance) multicast() {
 		if d == nil {
 			continue
 		}
-		a, err := netip.ParseAddr(d.arg(1))
+		a, _, err := host(d.arg(1))
 		bad := err != nil || a.Zone() != "" || a.Is6() != in.six() || !a.IsMulticast() || a.Is6() && !a.IsLinkLocalMulticast()
 		switch {
 		case len(in.peers) > 0 && d == global:

@@ -272,13 +272,18 @@ func (v *vip) network() netip.Prefix {
 
 // clash reports a statement that another one does not go with.
 func (m *machine) clash(code, summary, detail string, at, first *directive) {
+	m.clashes(diag.Error, code, summary, detail, at, first)
+}
+
+func (m *machine) clashes(severity diag.Severity, code, summary, detail string, at, first *directive) {
 	*m.src.diags = append(*m.src.diags, diag.Diagnostic{
-		Severity: diag.Error, Code: code, Summary: summary, Detail: detail, Range: at.where(), Node: m.label,
+		Severity: severity, Code: code, Summary: summary, Detail: detail, Range: at.where(), Node: m.label,
 		Related: []diag.Related{{Range: *first.where(), Message: "the first one is here"}},
 	})
 }
 
-// clones reports machines with one address: a file that was copied and not adapted.
+// clones reports machines with one address: a file that was copied and not adapted. With
+// multicast keepalived runs all the same; with unicast each would be its own peer.
 func clones(machines []*machine) {
 	type owner struct {
 		m  *machine
@@ -295,8 +300,12 @@ func clones(machines []*machine) {
 			case first.m == nil:
 				seen[in.source] = owner{m, at}
 			case first.m != m:
-				m.clash("HA4018", fmt.Sprintf("%s is the source address of two nodes", in.source),
-					"Each machine needs its own; the file of one of them seems to be copied. Correct it and convert again.", at, first.at)
+				severity := diag.Warning
+				if len(in.peers) > 0 {
+					severity = diag.Error
+				}
+				m.clashes(severity, "HA4018", fmt.Sprintf("%s is the source address of two nodes", in.source),
+					"Each machine needs its own: it decides between equals, and messages name it. The file of one of them seems to be copied; correct it and convert again.", at, first.at)
 				seen[in.source] = owner{m, at} // once for each machine
 			}
 		}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"hafile/lang/plan"
 )
@@ -92,7 +93,7 @@ func (in *instance) unicast(lists []*directive) {
 
 // peer reads one entry: ADDRESS [min_ttl N] [max_ttl N].
 func (in *instance) peer(d *directive) (lo, hi int64, ok bool) {
-	a, err := netip.ParseAddr(d.arg(0))
+	a, ignored, err := host(d.arg(0))
 	switch {
 	case err != nil && conflict(d.arg(0)):
 		d.conflict()
@@ -107,6 +108,9 @@ func (in *instance) peer(d *directive) (lo, hi int64, ok bool) {
 	case slices.ContainsFunc(in.peers, func(p peer) bool { return p.addr == a }):
 		d.say(NoEffect, "HA4008", "it stands there twice")
 		return 0, 0, false
+	}
+	if ignored {
+		d.say(Changed, "HA4008", "keepalived ignores the prefix; so does the result")
 	}
 	lo, hi = 0, 255
 	for i := 1; i < len(d.words); i += 2 {
@@ -190,6 +194,13 @@ func (e *emitter) placeNodes() {
 	e.infer()
 	for _, m := range e.machines {
 		m.address, m.address6 = m.own(false), m.own(true)
+	}
+	for i, m := range e.machines {
+		for _, other := range e.machines[:i] {
+			if m.address == other.address && m.address.IsValid() || m.address6 == other.address6 && m.address6.IsValid() {
+				m.address, m.address6 = netip.Addr{}, netip.Addr{} // reported by clones
+			}
+		}
 	}
 	for _, g := range e.groups {
 		if len(g.members[0].peers) > 0 {
@@ -360,16 +371,24 @@ func (e *emitter) standIns(g *group) {
 				if p.addr != a {
 					continue
 				}
-				if len(e.standins[i].dirs) == 0 {
-					p.dir.warn("HA4019", 0, fmt.Sprintf("The file of the peer %s is not among these", a),
-						"The result has a node %q with nothing but its address. Convert its keepalived.conf together with this one, or write its name, its priority and its host names yourself.", e.standins[i].label)
-				}
 				e.standins[i].dirs = append(e.standins[i].dirs, p.dir)
 			}
 		}
 	}
 	for _, in := range g.members {
 		e.asymmetric(g, in)
+	}
+}
+
+// strangers reports the peers whose files were not given.
+func (e *emitter) strangers() {
+	for _, s := range e.standins {
+		var addrs []string
+		for _, a := range s.addrs {
+			addrs = append(addrs, a.String())
+		}
+		s.dirs[0].warn("HA4019", 0, fmt.Sprintf("The file of the peer %s is not among these", strings.Join(addrs, ", ")),
+			"The result has a node %q with nothing but its address. Convert its keepalived.conf together with this one, or write its name, its priority and its host names yourself.", s.label)
 	}
 }
 

@@ -152,6 +152,13 @@ func prefix(s string) (p netip.Prefix, written, ok bool) {
 	return netip.PrefixFrom(a, bits), false, true
 }
 
+// host reads an address where keepalived wants no prefix, and ignores one.
+func host(s string) (a netip.Addr, ignored bool, err error) {
+	s, _, ignored = strings.Cut(s, "/")
+	a, err = netip.ParseAddr(s)
+	return a, ignored, err
+}
+
 // shellQuote writes an argument for sh.
 func shellQuote(s string) string {
 	if s != "" && strings.Trim(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./:=@%+,-") == "" {
