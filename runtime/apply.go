@@ -137,6 +137,12 @@ func (t *transaction) judge() (done bool, p *control.Problem) {
 	if p := planfile.Gate(t.changes, t.req.MaxImpact, t.req.Allow); p != nil {
 		return false, problem(p)
 	}
+	if p := planfile.Held(now.Plan, &doc.Plan, t.req.Allow); p != nil {
+		return false, problem(p)
+	}
+	if p := t.guards(&snap); p != nil {
+		return false, p
+	}
 	t.former, p = t.d.formersOf(t.before, &doc.Plan, t.secrets)
 	return false, p
 }

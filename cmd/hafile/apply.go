@@ -56,7 +56,7 @@ func (c *cli) applyCommand() *cobra.Command {
 	cmd.Flags().DurationVar(&o.wait, "wait", 60*time.Second, "how long to wait until the roles have settled")
 	cmd.Flags().DurationVar(&o.confirm, "confirm", 0, "return to the plan before unless hafile confirm arrives within `TIME`")
 	cmd.Flags().BoolVar(&o.retire, "retire", false, "drop old identities on the wire, once every member has the new ones")
-	cmd.Flags().StringArrayVar(&o.allow, "allow", nil, "let one refused thing through: release:ADDRESS, retire:NODE")
+	cmd.Flags().StringArrayVar(&o.allow, "allow", nil, "let one refused thing through: release:ADDRESS, guard:INSTANCE, retire:NODE")
 	cmd.Flags().StringVar(&o.digest, "check-digest", "", "refuse unless the plan's digest begins with `DIGEST`")
 	return cmd
 }

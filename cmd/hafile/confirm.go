@@ -78,7 +78,7 @@ func (c *cli) rollbackCommand() *cobra.Command {
 	cmd.Flags().BoolVar(&o.asJSON, "json", false, "print JSON, one event a line")
 	cmd.Flags().DurationVar(&o.wait, "wait", 60*time.Second, "how long to wait until the roles have settled")
 	cmd.Flags().StringVar(&o.maxImpact, "max-impact", "", "refuse what does more to an address than `CLASS` (gains, unless you are asked)")
-	cmd.Flags().StringArrayVar(&o.allow, "allow", nil, "let one refused thing through: release:ADDRESS")
+	cmd.Flags().StringArrayVar(&o.allow, "allow", nil, "let one refused thing through: release:ADDRESS, guard:INSTANCE")
 	return cmd
 }
 

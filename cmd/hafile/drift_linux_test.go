@@ -41,7 +41,9 @@ func newConsole(t *testing.T, l *lab.Lab) *console {
 	return c
 }
 
-func (c *console) socket(node string) string { return filepath.Join(c.l.Files(), node, "run", "hafile.sock") }
+func (c *console) socket(node string) string {
+	return filepath.Join(c.l.Files(), node, "run", "hafile.sock")
+}
 
 // exits runs a command as root and wants an exit code.
 func (c *console) exits(want int, node string, args ...string) string {

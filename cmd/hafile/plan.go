@@ -105,7 +105,11 @@ func (c *cli) planOne(ctx context.Context, target string, o *planOnly) error {
 func (o *planOnly) verdict(docs ...*planfile.Document) error {
 	changes := 0
 	for _, doc := range docs {
-		if p := planfile.Gate(doc.Changes, diff.Class(o.maxImpact), nil); p != nil {
+		p := planfile.Gate(doc.Changes, diff.Class(o.maxImpact), nil)
+		if p == nil && o.maxImpact != "" {
+			p = doc.Blocked
+		}
+		if p != nil {
 			if len(docs) > 1 {
 				p.Detail = doc.Node + ": " + p.Detail
 			}

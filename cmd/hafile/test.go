@@ -201,14 +201,14 @@ func (c *cli) simulatedEdit(v *view, dir string, vars *varFlags) (map[string]*pl
 
 // unplayable is what this release's nodes cannot do. What they leave to others, a story
 // decides itself: it says when a check fails, whatever that would have asked, and nobody
-// is at a guard's door.
+// asks for a status.
 func unplayable(conf *config) diag.Diagnostics {
 	var lacking diag.Diagnostics
 	for _, n := range conf.Nodes {
 		for _, d := range conf.Unsupported[n.Name] {
 			asked := d.Address.Kind() == "check" && strings.HasPrefix(d.Summary, "a check of ")
 			told := d.Address.Kind() == "notify"
-			atApply := strings.HasPrefix(d.Summary, "prevent_release") || strings.HasPrefix(d.Summary, "a guard") || strings.HasPrefix(d.Summary, "a status address")
+			atApply := strings.HasPrefix(d.Summary, "a status address")
 			if !asked && !told && !atApply {
 				lacking = append(lacking, d)
 			}

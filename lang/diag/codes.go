@@ -212,6 +212,8 @@ var entries = []Entry{
 		`Write password = credential("NAME"), or allow it with -allow-inline-secrets.`},
 	{"HA3010", "Not a plan file", false, "The file is damaged, or is something else.", "hafile show notes.txt", "Make the plan again with plan -out."},
 	{"HA3011", "A plan of another release", false, "The format, or something in what is desired, is not known to this release.", "a plan of a newer hafile", "Install the newer release here, or make the plan with this one."},
+	{"HA3012", "The running plan keeps the address", false, "lifecycle { prevent_release = true } of the plan that runs protects an address that the new plan would take away.",
+		"a vip deleted together with its lifecycle block", "Allow it by name: hafile apply -allow=release:192.0.2.10. A move to another instance of the node needs no word."},
 	{"HA3020", "The daemon does not understand the request", false, "The body is no JSON, or not what the call takes.", "a request written by hand", "Use the hafile command of the same release as the daemon."},
 	{"HA3021", "Not permitted", false, "Only root, and the account that the daemon runs as, may change something; the socket's group may look.", "hafile apply without root", "Run the command as root."},
 	{"HA3022", "The daemon knows no such call", false, "The command is of another release than the daemon.", "hafile 0.2 asks a daemon 0.1", "Restart the daemon with the release of the command: hafile status says which one runs."},
@@ -236,6 +238,8 @@ var entries = []Entry{
 		"router_id 51 -> 52 on one instance, then 51 on another", "When all members have the new identity, run hafile apply -retire on each, then apply again."},
 	{"HA3107", "A member may not have the new identity", false, "Retiring the old identity would make this node deaf to a member that has nothing else.",
 		"hafile apply -retire on the active before its backup has the edit", "Apply the edit there; then name the member: hafile apply -retire -allow=retire:lb2."},
+	{"HA3108", "A guard is not met", false, "The guard of an instance that the plan touches wants something of now: peers that live, no change of role lately, a time of day, a backup that is ready.",
+		"require_backup_ready while no backup is known", "Wait, or apply -allow=guard:instance.NAME. A backup sends nothing, so that an active knows of no member."},
 
 	{"HA4001", "A block of keepalived.conf is not closed", false, "The file ends inside of a block.", "vrrp_instance VI_1 {", "Add the missing }."},
 	{"HA4002", "A brace closes nothing", false, "There is one } more than {.", "}}", "Take it out, or find the { that is missing above."},

@@ -62,8 +62,6 @@ func (u *unsupported) instance(i *Instance) {
 	say(i.Auth != nil && i.Auth.Type != AuthPass, "auth.type", "authentication by %s", authType(i))
 	say(len(i.Routes) > 0, "route", "a route")
 	say(len(i.Rules) > 0, "rule", "a rule")
-	say(i.PreventRelease, "lifecycle.prevent_release", "prevent_release")
-	say(i.Guard != nil, "guard", "a guard")
 	for _, v := range i.VIPs {
 		u.add(v.InstallPrefix != 0, i.Address, "vip.install_prefix", v.Src, "an installed prefix")
 		u.add(v.Label != "", i.Address, "vip.label", v.Src, "a label")

@@ -110,8 +110,6 @@ func TestWhatIsNotInThisReleaseIsSoundAndNamed(t *testing.T) {
 			i.VIPs = append(i.VIPs, VIP{Address: netip.MustParsePrefix("2001:db8::1/128"), Unadvertised: true})
 		}), "advertise"},
 		{"reverse", in(func(i *Instance) { i.Track[0].Reverse = true }), "reverse"},
-		{"a guard", in(func(i *Instance) { i.Guard = &Guard{MinLivePeers: 1, Window: "22:00-04:00"} }), "guard"},
-		{"prevent_release", in(func(i *Instance) { i.PreventRelease = true }), "prevent_release"},
 		{"another dialect", in(func(i *Instance) { i.Members[1].Speaks = "keepalived-2.2" }), "keepalived-2.2"},
 		{"a status address", in(func(i *Instance) { i.Members[1].Status = "172.29.88.225:7112" }), "status"},
 		{"a sync group", group, "sync group"},

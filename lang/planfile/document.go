@@ -23,9 +23,11 @@ type Document struct {
 
 	plan.Plan // language, node, sources, desired
 
-	Changes     []diff.Change    `json:"changes"`
-	Summary     diff.Summary     `json:"summary"`
-	Budget      []diff.Budget    `json:"budget,omitempty"`
+	Changes []diff.Change `json:"changes"`
+	Summary diff.Summary  `json:"summary"`
+	Budget  []diff.Budget `json:"budget,omitempty"`
+	// Blocked is what the daemon will say to this plan unless it is allowed by name.
+	Blocked     *Problem         `json:"blocked,omitempty"`
 	Diagnostics diag.Diagnostics `json:"diagnostics,omitempty"`
 	// Accepted are the warnings that the files say are known.
 	Accepted diag.Diagnostics `json:"accepted,omitempty"`

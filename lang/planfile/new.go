@@ -41,6 +41,7 @@ func New(in Input) *Document {
 	if in.Lifetime > 0 {
 		d.Expires = d.Created.Add(in.Lifetime)
 	}
+	d.Blocked = Held(running.Plan, desired, nil)
 	d.Changes, d.Summary = diff.Plans(running.Plan, desired, running.Present)
 	return d
 }

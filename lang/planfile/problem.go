@@ -13,6 +13,7 @@ const (
 	CodeInlineSecret   = "HA3009" // a secret would be, or was left out of, the file
 	CodeUnreadable     = "HA3010" // not a plan file, or damaged
 	CodeOtherFormat    = "HA3011" // of a release that this one does not understand
+	CodeHeld           = "HA3012" // prevent_release in the running plan
 )
 
 // The exit codes that this package answers with; docs/exit-codes.md has all of them.
@@ -27,10 +28,10 @@ const (
 // Problem is one reason why a plan cannot be read, written or applied. Detail ends in
 // what to do.
 type Problem struct {
-	Code    string
-	Exit    int
-	Summary string
-	Detail  string
+	Code    string `json:"code"`
+	Exit    int    `json:"exit"`
+	Summary string `json:"summary"`
+	Detail  string `json:"detail,omitempty"`
 }
 
 func (p *Problem) Error() string {

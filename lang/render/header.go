@@ -72,6 +72,11 @@ func (p *printer) closing() {
 		p.next()
 		return
 	}
+	if b := d.Blocked; b != nil {
+		p.raw(p.paint(red, "Blocked "+clean(b.Code)) + ": " + clean(b.Summary))
+		p.paragraph("  ", b.Detail)
+		p.raw("")
+	}
 	counts := fmt.Sprintf("%d to add, %d to change, %d to remove", s.Add, s.Change, s.Remove)
 	if s.Rename > 0 {
 		counts += fmt.Sprintf(", %d renamed", s.Rename)
