@@ -28,7 +28,7 @@ run "story" {
   }
   simulate {
     at  = 2.5
-    cut = node.lb2
+    cut = node.lb["lb2"]
   }
   simulate {
     at   = "2500ms"

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -228,10 +229,21 @@ func (p *parser) node(e *story.Event, attr *hcl.Attribute, otherwise string) str
 		return otherwise
 	}
 	if a := p.reference(attr.Expr); a.Kind() == "node" {
-		return a.Name()
+		return nodeName(a)
 	}
 	p.fail(attr.Expr.Range(), "Not a node", "Write node.NAME.")
 	return otherwise
+}
+
+// nodeName is what people call a node: its key where for_each makes several.
+func nodeName(a plan.Addr) string {
+	name := a.Name()
+	if i := strings.IndexByte(name, '['); i >= 0 {
+		if key, err := strconv.Unquote(strings.TrimSuffix(name[i+1:], "]")); err == nil {
+			return key
+		}
+	}
+	return name
 }
 
 // reference reads an address as it stands: a test file names things of the
