@@ -95,7 +95,7 @@ var link = regexp.MustCompile(`\]\(([^)#:]+)(#[^)]*)?\)`)
 
 // TestDocsLinksLeadSomewhere, in every document.
 func TestDocsLinksLeadSomewhere(t *testing.T) {
-	for _, pattern := range []string{"/*.md", "/docs/*.md", "/docs/reference/*.md", "/modules/*/README.md"} {
+	for _, pattern := range []string{"/*.md", "/docs/*.md", "/examples/*.md", "/docs/reference/*.md", "/modules/*/README.md"} {
 		files, err := filepath.Glob(root + pattern)
 		if err != nil {
 			t.Fatal(err)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -38,6 +39,23 @@ func TestHelpIsWhatIsWritten(t *testing.T) {
 	if err != nil || len(present) != len(names) {
 		t.Errorf("%d help texts for %d commands: %v", len(present), len(names), err)
 	}
+}
+
+// TestDocsOfCommandsAreTheirHelp: docs/commands.md is made from what -help prints.
+func TestDocsOfCommandsAreTheirHelp(t *testing.T) {
+	t.Setenv("HAFILE_SOCKET", "")
+	c := &cli{}
+	var b strings.Builder
+	b.WriteString("# Commands\n\n<!-- Made from the help texts by go test ./cmd/hafile -run DocsOfCommands -update. -->\n\n" +
+		"Options take one dash or two. Every command takes `-chdir DIR`, `-color auto|always|never` and `-no-color`; `NO_COLOR` is heard.\n" +
+		"The exit codes are in [exit-codes.md](exit-codes.md).\n")
+	for _, cmd := range commands(c.root()) {
+		var out bytes.Buffer
+		run(t.Context(), []string{cmd.Name(), "-help"}, streams{strings.NewReader(""), &out, &out})
+		text, _, _ := strings.Cut(out.String(), "\nGlobal Flags:")
+		fmt.Fprintf(&b, "\n## hafile %s\n\n```\n%s\n```\n", cmd.Name(), strings.TrimSpace(text))
+	}
+	golden(t, root+"/docs/commands.md", []byte(b.String()))
 }
 
 // TestHelpNamesWhatEachCommandIsFor: a summary starts large, ends without a full stop

@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -38,9 +39,9 @@ func (c *cli) testCommand() *cobra.Command {
 		Long: "Play the runs of DIR/*.hatest.hcl and DIR/tests/*.hatest.hcl: real nodes on a simulated clock and network.\n" +
 			"Needs neither root nor a network. Exits with 9 when a claim does not hold.",
 		Args: cobra.MaximumNArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			o.dir = cmp.Or(target(args), ".")
-			return c.test(&o)
+			return c.test(cmd.Context(), &o)
 		},
 	}
 	flags := cmd.Flags()
@@ -66,7 +67,7 @@ type tested struct {
 	run *hatest.Run
 }
 
-func (c *cli) test(o *testOptions) error {
+func (c *cli) test(ctx context.Context, o *testOptions) error {
 	v := c.view()
 	only, err := regexp.Compile(o.run)
 	if err != nil {
@@ -91,7 +92,7 @@ func (c *cli) test(o *testOptions) error {
 	var results []tested
 	failed := 0
 	for i, r := range runs {
-		t, sources, err := c.testRun(v, o, suite, r)
+		t, sources, err := c.testRun(ctx, v, o, suite, r)
 		if err != nil {
 			return err
 		}
@@ -121,7 +122,7 @@ func (c *cli) test(o *testOptions) error {
 
 // testRun compiles the configuration with the run's variables and plays the story. An
 // error is one that no claim is about: the files themselves are wrong.
-func (c *cli) testRun(v *view, o *testOptions, suite *hatest.Suite, r *hatest.Run) (tested, map[string][]byte, error) {
+func (c *cli) testRun(ctx context.Context, v *view, o *testOptions, suite *hatest.Suite, r *hatest.Run) (tested, map[string][]byte, error) {
 	t := tested{Name: r.Name, File: r.Range.Filename, Seconds: r.Until.Seconds(), Events: len(r.Events), run: r}
 	vars := &varFlags{vars: slices.Clone(o.vars.vars)}
 	if r.Variables != nil {
@@ -146,14 +147,14 @@ func (c *cli) testRun(v *view, o *testOptions, suite *hatest.Suite, r *hatest.Ru
 	case conf.diags.HasErrors():
 		t.Failures = conf.diags
 	default:
-		err = c.playSimulated(v, o, conf, vars, suite, &t)
+		err = c.playSimulated(ctx, v, o, conf, vars, suite, &t)
 	}
 	t.OK = len(t.Failures) == 0
 	return t, sources, err
 }
 
 // playSimulated plays a run whose configuration is good, and holds its claims.
-func (c *cli) playSimulated(v *view, o *testOptions, conf *config, vars *varFlags, suite *hatest.Suite, t *tested) error {
+func (c *cli) playSimulated(ctx context.Context, v *view, o *testOptions, conf *config, vars *varFlags, suite *hatest.Suite, t *tested) error {
 	if t.run.Until > 0 {
 		if lacking := unplayable(conf); len(lacking) > 0 {
 			t.Failures = lacking
@@ -165,11 +166,13 @@ func (c *cli) playSimulated(v *view, o *testOptions, conf *config, vars *varFlag
 		if o.verbose && !o.asJSON {
 			player.Tell = v.moment
 		}
-		outcome, err := player.Play(&t.run.Run)
+		outcome, err := interruptible(ctx, func() (*story.Outcome, error) { return player.Play(&t.run.Run) })
 		var code exit
 		switch {
 		case errors.As(err, &code):
 			return code
+		case ctx.Err() != nil:
+			return errors.New("interrupted")
 		case err != nil:
 			t.Failures = diag.Diagnostics{{Severity: diag.Error, Code: "HA5002", Summary: "the story cannot be played", Detail: err.Error() + ".", Range: &t.run.Range}}
 			return nil
@@ -178,6 +181,25 @@ func (c *cli) playSimulated(v *view, o *testOptions, conf *config, vars *varFlag
 	}
 	t.Failures = suite.Check(t.run, t.Outcome, conf.outputs())
 	return nil
+}
+
+// interruptible leaves a story of years behind when somebody ends the command.
+func interruptible(ctx context.Context, play func() (*story.Outcome, error)) (*story.Outcome, error) {
+	type result struct {
+		outcome *story.Outcome
+		err     error
+	}
+	done := make(chan result, 1)
+	go func() {
+		outcome, err := play()
+		done <- result{outcome, err}
+	}()
+	select {
+	case r := <-done:
+		return r.outcome, r.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
 
 // simulatedEdit compiles the directory that a story applies. Its warnings are not what the
