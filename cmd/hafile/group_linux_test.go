@@ -21,7 +21,9 @@ type group struct {
 	version  int // 2 with a password, or 3
 	interval time.Duration
 	a, b     member
-	plain    bool // no script
+	plain    bool   // no script
+	check    string // the block of a check "web" in the place of the script
+	track    string // the arguments of a track block beside it
 
 	vrid       int    // 51 unless it is set
 	iface      string // eth0
@@ -75,7 +77,10 @@ func (g group) hcl() string {
 		}
 		fmt.Fprintf(&b, "node %q {\n  address = %q\n}\n\n", name, address)
 	}
-	if !g.plain {
+	switch {
+	case g.check != "":
+		fmt.Fprintf(&b, "check \"web\" {\n  %s\n  interval = \"200ms\"\n  timeout = \"150ms\"\n  fall = 2\n  rise = 2\n  weight = %d\n}\n\n", g.check, scriptWeight)
+	case !g.plain:
 		fmt.Fprintf(&b, "script \"web\" {\n  command = [\"/etc/ha/check.sh\"]\n  interval = \"200ms\"\n  timeout = \"1s\"\n  fall = 2\n  rise = 2\n  weight = %d\n}\n\n", scriptWeight)
 	}
 	fmt.Fprintf(&b, "instance \"web\" {\n  interface = %q\n  router_id = %d\n  version = %d\n  advert_int = %q\n",
@@ -93,8 +98,14 @@ func (g group) hcl() string {
 		fmt.Fprintf(&b, "  member %q {\n    priority = %d\n  }\n", name, g.member(name).priority)
 	}
 	fmt.Fprintf(&b, "  vip {\n    address = %q\n  }\n", groupVIP)
-	if !g.plain {
+	switch {
+	case g.check != "":
+		b.WriteString("  track {\n    check = check.web\n  }\n")
+	case !g.plain:
 		b.WriteString("  track {\n    script = script.web\n  }\n")
+	}
+	if g.track != "" {
+		fmt.Fprintf(&b, "  track {\n    %s\n  }\n", g.track)
 	}
 	b.WriteString("}\n")
 	return b.String()

@@ -175,7 +175,7 @@ func result(c control.Check) string {
 	case c.LastError != "":
 		return c.LastError
 	case c.LastExit == nil:
-		return "running"
+		return "good" // a check that hafile made itself
 	}
 	return fmt.Sprintf("exit %d", *c.LastExit)
 }

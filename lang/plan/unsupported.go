@@ -1,6 +1,9 @@
 package plan
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // CodeUnsupported is the code of every problem of [Unsupported].
 const CodeUnsupported = "HA1901"
@@ -13,7 +16,7 @@ func Unsupported(p *Plan) []Problem {
 	var u unsupported
 	d := &p.Desired
 	for i := range d.Checks {
-		u.check(&d.Checks[i])
+		u.check(&d.Checks[i], d.weighs(d.Checks[i].Address))
 	}
 	for i := range d.Notifies {
 		n := &d.Notifies[i]
@@ -43,11 +46,23 @@ func (u *unsupported) add(is bool, a Addr, path string, src Src, what string, ar
 	}
 }
 
-func (u *unsupported) check(c *Check) {
-	for _, kind := range c.Kinds() {
-		u.add(kind != "script", c.Address, kind, c.Src, "a check of %s", kind)
+// check is asked with whether its state moves a priority.
+func (u *unsupported) check(c *Check, weighs bool) {
+	for _, kind := range []struct {
+		name string
+		set  bool
+	}{{"interface", c.Interface != nil}, {"route", c.Route != nil}, {"instance", c.Instance != nil}} {
+		u.add(kind.set, c.Address, kind.name, c.Src, "a check of %s", kind.name)
 	}
+	u.add(c.File != nil && c.File.Value && weighs, c.Address, "file.value", c.Src, "the value of a file times a weight")
 	u.add(c.OnFail != OnFailHandOver, c.Address, "on_fail", c.Src, "on_fail = %q", c.OnFail)
+}
+
+// weighs reports whether anything tracks a check with a weight.
+func (d *Desired) weighs(check Addr) bool {
+	weighty := func(t Track) bool { return t.Check == check && t.Weight != 0 }
+	return slices.ContainsFunc(d.Instances, func(i Instance) bool { return slices.ContainsFunc(i.Track, weighty) }) ||
+		slices.ContainsFunc(d.Groups, func(g Group) bool { return slices.ContainsFunc(g.Track, weighty) })
 }
 
 func (u *unsupported) instance(i *Instance) {

@@ -120,18 +120,10 @@ func TestWhatIsNotInThisReleaseIsSoundAndNamed(t *testing.T) {
 		}, "webhook"},
 		{"keep until the peer has it", func(p *Plan) { p.Removed = []Removal{{From: "instance.old", Release: RemoveKeepUntilPeer}} }, "keep_until_peer"},
 		{"on_fail", func(p *Plan) { p.Desired.Checks[0].OnFail = OnFailRelease }, "on_fail"},
-		{"http", func(p *Plan) {
-			watch(p, Check{Address: "check.a", HTTP: &HTTP{URL: "http://127.0.0.1/", Method: "GET", Expect: []int{200}}})
-		}, "of http"},
-		{"tcp", func(p *Plan) { watch(p, Check{Address: "check.a", TCP: &TCP{Address: "127.0.0.1:80"}}) }, "of tcp"},
-		{"process", func(p *Plan) { watch(p, Check{Address: "check.a", Process: &Process{Name: "nginx", Min: 1}}) }, "of process"},
-		{"file", func(p *Plan) { watch(p, Check{Address: "check.a", File: &File{Path: "/run/ok", Value: true}}) }, "of file"},
-		{"ping", func(p *Plan) {
-			watch(p, Check{Address: "check.a", Ping: &Ping{Address: netip.MustParseAddr("172.29.88.1")}})
-		}, "of ping"},
-		{"dns", func(p *Plan) {
-			watch(p, Check{Address: "check.a", DNS: &DNS{Server: "127.0.0.1:53", Name: "example.net", Type: "A"}})
-		}, "of dns"},
+		{"a value times a weight", func(p *Plan) {
+			watch(p, Check{Address: "check.a", File: &File{Path: "/run/load", Value: true}})
+			p.Desired.Instances[0].Track[1].Weight = -2
+		}, "the value of a file"},
 		{"an interface", func(p *Plan) {
 			watch(p, Check{Address: "interface.bond1.100", Interface: &TrackedInterface{Name: "bond1.100"}})
 		}, "of interface"},
@@ -163,5 +155,24 @@ func TestWhatIsNotInThisReleaseIsSoundAndNamed(t *testing.T) {
 				t.Error("the digest does not see it")
 			}
 		})
+	}
+}
+
+// Every probe runs; so does a file's value where it has no weight.
+func TestProbesAreSupported(t *testing.T) {
+	for _, c := range []Check{
+		{HTTP: &HTTP{URL: "http://127.0.0.1/", Method: "GET", Expect: []int{200}}},
+		{TCP: &TCP{Address: "127.0.0.1:80"}},
+		{Process: &Process{Name: "nginx", Min: 1}},
+		{File: &File{Path: "/run/ok", Value: true}},
+		{Ping: &Ping{Address: netip.MustParseAddr("172.29.88.1")}},
+		{DNS: &DNS{Server: "127.0.0.1:53", Name: "example.net", Type: "A"}},
+	} {
+		p := pair()
+		c.Address = "check.a"
+		watch(p, c)
+		for _, problem := range append(Verify(p), Unsupported(p)...) {
+			t.Errorf("%v: %v", c.Kinds(), problem)
+		}
 	}
 }

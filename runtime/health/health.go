@@ -17,8 +17,11 @@ import (
 // Health runs a set of checks. Its methods may be called from any goroutine.
 type Health struct {
 	opt   Options
-	slots chan struct{}
+	slots chan struct{}  // of scripts
+	asks  chan struct{}  // of the checks that hafile makes itself
 	wg    sync.WaitGroup // one per runner
+
+	census *census // of the processes on this machine
 
 	// mu guards everything below and every runner's state: results of runs arrive on
 	// their goroutines, plans and questions on others.
@@ -38,10 +41,14 @@ func New(opt Options) *Health {
 	if opt.Log == nil {
 		opt.Log = slog.Default()
 	}
-	if opt.probes == nil {
-		opt.probes = probeOf
+	if opt.Look == nil {
+		opt.Look = func(*plan.Check) Sight { return Sight{State: plan.CheckUnknown} }
 	}
-	return &Health{opt: opt, slots: make(chan struct{}, opt.Parallel)}
+	h := &Health{opt: opt, slots: make(chan struct{}, opt.Parallel), asks: make(chan struct{}, parallelAsks), census: newCensus("/proc")}
+	if h.opt.probes == nil {
+		h.opt.probes = h.probeOf
+	}
+	return h
 }
 
 // Apply makes the checks the running ones. What does the same as before is not touched,
@@ -86,10 +93,14 @@ func (h *Health) States(checks []plan.Check) map[plan.Addr]plan.CheckState {
 	defer h.mu.Unlock()
 	states := make(map[plan.Addr]plan.CheckState, len(checks))
 	for i, o := range h.match(checks) {
-		states[checks[i].Address] = plan.CheckUnknown
-		if o.runner != nil {
-			states[checks[i].Address] = o.runner.planState()
+		state := plan.CheckUnknown
+		switch {
+		case checks[i].Watched():
+			state = h.opt.Look(&checks[i]).State
+		case o.runner != nil:
+			state = o.runner.planState()
 		}
+		states[checks[i].Address] = state
 	}
 	return states
 }
@@ -148,18 +159,24 @@ func (h *Health) rename(r *runner, to plan.Addr) {
 
 // start begins a check; before is the one that it takes the place of, or nil.
 func (h *Health) start(c *plan.Check, before *runner) *runner {
+	if c.Watched() {
+		return h.watch(c, before)
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	r := &runner{
-		h: h, addr: c.Address, key: contentKey(c), interval: ms(c.IntervalMs),
+		h: h, slots: h.slotsOf(c), addr: c.Address, key: contentKey(c), interval: ms(c.IntervalMs),
 		probe: h.opt.probes(c), counter: hysteresis.New(c.Fall, c.Rise),
 		cancel: cancel, done: make(chan struct{}),
 	}
 	var wait <-chan struct{}
-	if before != nil {
+	switch {
+	case before != nil && before.watched != nil: // of another kind: nothing to go on with
+		r.since = time.Now()
+	case before != nil:
 		r.counter = before.counter.Carry(c.Fall, c.Rise)
 		r.since, r.last = before.since, before.last
 		wait = before.done
-	} else {
+	default:
 		r.since = time.Now()
 	}
 	h.wg.Add(1)
@@ -169,6 +186,14 @@ func (h *Health) start(c *plan.Check, before *runner) *runner {
 		r.loop(ctx, wait)
 	}()
 	return r
+}
+
+// slotsOf keeps what takes a thread from holding up what does not, and the other way round.
+func (h *Health) slotsOf(c *plan.Check) chan struct{} {
+	if c.Script != nil {
+		return h.slots
+	}
+	return h.asks
 }
 
 // Status of every check, by address.

@@ -8,8 +8,8 @@ import (
 	"hafile/runtime/program"
 )
 
-// probe is one way to ask whether something is up. A script is one; a probe that hafile
-// makes itself (tcp, http) is another file beside this one and a line in probeOf.
+// probe is one way to ask whether something is up. A script is one; those that hafile
+// makes itself have a file each beside this one, and a line in probeOf.
 type probe interface {
 	// Run asks once and blocks until the answer, the check's timeout or the end of ctx.
 	Run(ctx context.Context) outcome
@@ -24,8 +24,27 @@ type outcome struct {
 	started, ended time.Time
 }
 
-// probeOf is the probe of a check that passed plan.Verify.
-func probeOf(c *plan.Check) probe { return script(scriptSpec(c)) }
+// probeOf is the probe of a check that passed plan.Verify and is not watched.
+func (h *Health) probeOf(c *plan.Check) probe {
+	switch {
+	case c.Script != nil:
+		return script(scriptSpec(c))
+	case c.HTTP != nil:
+		return &asking{timeout: ms(c.TimeoutMs), ask: newHTTP(c.HTTP).ask}
+	case c.TCP != nil:
+		return &asking{timeout: ms(c.TimeoutMs), ask: newTCP(c.TCP).ask}
+	case c.Process != nil:
+		p := process{spec: c.Process, census: h.census, age: min(ms(c.IntervalMs)/10, censusAge)}
+		return &asking{timeout: ms(c.TimeoutMs), ask: patient(p.look)}
+	case c.File != nil:
+		return &asking{timeout: ms(c.TimeoutMs), ask: patient(file{c.File}.look)}
+	case c.Ping != nil:
+		return &asking{timeout: ms(c.TimeoutMs), ask: ping{c.Ping}.ask}
+	case c.DNS != nil:
+		return &asking{timeout: ms(c.TimeoutMs), ask: dns{c.DNS}.ask}
+	}
+	panic("health: a check of no kind: " + string(c.Address))
+}
 
 type script program.Spec
 

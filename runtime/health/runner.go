@@ -13,6 +13,7 @@ import (
 // are guarded by Health.mu.
 type runner struct {
 	h        *Health
+	slots    chan struct{}
 	key      string // content, see contentKey
 	interval time.Duration
 	probe    probe
@@ -24,6 +25,9 @@ type runner struct {
 	since   time.Time // of the state
 	last    outcome   // zero before the first run has ended
 	stopped bool
+
+	watched *plan.Check // nil: it is asked
+	sight   Sight       // of what is watched
 }
 
 // stop kills the run in flight; what it answers is not counted.
@@ -43,13 +47,13 @@ func (r *runner) loop(ctx context.Context, before <-chan struct{}) {
 	}
 	for {
 		select {
-		case r.h.slots <- struct{}{}:
+		case r.slots <- struct{}{}:
 		case <-ctx.Done():
 			return
 		}
 		start := time.Now()
 		o := r.probe.Run(ctx)
-		<-r.h.slots
+		<-r.slots
 		if ctx.Err() != nil {
 			return
 		}
@@ -118,6 +122,9 @@ func (r *runner) count(o outcome) (addr plan.Addr, said string, changed plan.Che
 }
 
 func (r *runner) planState() plan.CheckState {
+	if r.watched != nil {
+		return r.sight.State
+	}
 	switch r.counter.State() {
 	case hysteresis.Up:
 		return plan.CheckUp
@@ -131,6 +138,12 @@ func (r *runner) status() Status {
 	s := Status{
 		Address: r.addr, State: string(r.planState()), Since: r.since, Streak: r.counter.Streak(),
 		LastOutput: r.last.output, LastError: r.last.err, LastEnd: r.last.ended,
+	}
+	if r.watched != nil {
+		s.LastOutput = r.sight.Found
+		if r.sight.State == plan.CheckDown {
+			s.LastOutput, s.LastError = "", r.sight.Found
+		}
 	}
 	if r.last.exit != nil {
 		exit := *r.last.exit
