@@ -91,7 +91,8 @@ func wrongWith(l kernel.Link) string {
 }
 
 // sourceOf is the address that adverts come from: the plan's, or the first of the family
-// on the interface. The zero address if there is none.
+// on the interface, which with IPv6 is link-local (RFC 9568, 5.1.2.1). The zero address if
+// there is none.
 func sourceOf(in *plan.Instance, l kernel.Link) netip.Addr {
 	if in.SourceAddress.IsValid() {
 		return in.SourceAddress
@@ -99,7 +100,7 @@ func sourceOf(in *plan.Instance, l kernel.Link) netip.Addr {
 	for _, p := range l.Addresses {
 		a := p.Addr()
 		virtual := slices.ContainsFunc(in.VIPs, func(v plan.VIP) bool { return v.Address.Addr() == a })
-		if plan.FamilyOf(a) == in.Family && !virtual {
+		if plan.FamilyOf(a) == in.Family && !virtual && (a.Is4() || a.IsLinkLocalUnicast()) {
 			return a
 		}
 	}

@@ -130,8 +130,12 @@ func noSource(in *plan.Instance, l kernel.Link) *control.Problem {
 	source := sourceOf(in, l)
 	switch {
 	case !source.IsValid():
+		what := string(in.Family)
+		if in.Family == plan.IPv6 {
+			what = "link-local"
+		}
 		return &control.Problem{
-			Exit: 1, Code: codeInterface, Summary: fmt.Sprintf("%s has no %s address to send adverts from (%s)", l.Name, in.Family, in.Address),
+			Exit: 1, Code: codeInterface, Summary: fmt.Sprintf("%s has no %s address to send adverts from (%s)", l.Name, what, in.Address),
 			Detail: "Give it one, or name another interface, and apply again.",
 		}
 	case !slices.ContainsFunc(l.Addresses, func(p netip.Prefix) bool { return p.Addr() == source }):

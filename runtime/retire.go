@@ -3,11 +3,11 @@ package runtime
 import (
 	"context"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
 
-	"hafile/lang/plan"
 	"hafile/runtime/control"
 	"hafile/runtime/node"
 	"hafile/runtime/store"
@@ -99,7 +99,7 @@ func unswept(run *running, in *node.Instance) []string {
 	}
 	var out []string
 	for _, m := range othersOf(run.plan, desired) {
-		if !shows(in, m) {
+		if !shows(in, addressOf(desired, run.plan.Node, m, in.Peers)) {
 			out = append(out, m.Node)
 		}
 	}
@@ -107,6 +107,6 @@ func unswept(run *running, in *node.Instance) []string {
 }
 
 // shows reports whether a member was heard as what the instance is now.
-func shows(in *node.Instance, m plan.Member) bool {
-	return slices.ContainsFunc(in.Peers, func(p node.Peer) bool { return p.Address == m.Address && p.Current != 0 })
+func shows(in *node.Instance, at netip.Addr) bool {
+	return slices.ContainsFunc(in.Peers, func(p node.Peer) bool { return p.Address == at && p.Current != 0 })
 }

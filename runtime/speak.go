@@ -4,7 +4,11 @@ import (
 	"context"
 	"net"
 	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
 
+	"hafile/lang/plan"
 	"hafile/runtime/announce"
 	"hafile/runtime/kernel"
 	"hafile/runtime/node"
@@ -19,7 +23,24 @@ func (s speaker) Announce(iface string, addresses []netip.Addr, how node.Announc
 }
 
 func announceable(l kernel.Link) announce.Interface {
-	return announce.Interface{Name: l.Name, Index: l.Index, MAC: l.MAC}
+	return announce.Interface{Name: l.Name, Index: l.Index, MAC: l.MAC, Router: forwards(l.Name)}
+}
+
+// forwards reports whether an interface forwards IPv6, which its neighbours are told with
+// every announcement.
+func forwards(iface string) bool {
+	b, err := os.ReadFile(filepath.Join("/proc/sys/net/ipv6/conf", iface, "forwarding"))
+	return err == nil && strings.TrimSpace(string(b)) != "0"
+}
+
+// look tells the speaker again what no message of the kernel says when it changes.
+func (d *daemon) look() {
+	for i := range d.running.Load().plan.Desired.Instances {
+		in := &d.running.Load().plan.Desired.Instances[i]
+		if l, there := d.links.get(in.Interface); there && in.Family == plan.IPv6 {
+			d.speaker.Link(announceable(l))
+		}
+	}
 }
 
 // probe asks a segment who has these addresses. One that cannot be asked answers nothing:

@@ -197,15 +197,25 @@ func (v view) peers(in *plan.Instance, heard []node.Peer) []control.Peer {
 		if m.Node == v.run.Node {
 			continue
 		}
-		p, met := byAddress[m.Address]
-		delete(byAddress, m.Address)
-		out = append(out, v.peer(control.Peer{Node: m.Node, Address: m.Address, Priority: m.Priority}, p, met))
+		at := addressOf(in, v.run.Node, m, heard)
+		p, met := byAddress[at]
+		delete(byAddress, at)
+		out = append(out, v.peer(control.Peer{Node: m.Node, Address: at, Priority: m.Priority}, p, met))
 	}
 	strangers := slices.SortedFunc(maps.Keys(byAddress), netip.Addr.Compare)
 	for _, a := range strangers {
 		out = append(out, v.peer(control.Peer{Address: a}, byAddress[a], true))
 	}
 	return out
+}
+
+// addressOf is where a member is heard. With IPv6 multicast that is a link-local address,
+// which no plan knows: of two members the other one is whoever is heard.
+func addressOf(in *plan.Instance, self string, m plan.Member, heard []node.Peer) netip.Addr {
+	if !m.Address.IsValid() && len(in.Members) == 2 && m.Node != self && len(heard) == 1 {
+		return heard[0].Address
+	}
+	return m.Address
 }
 
 func (v view) peer(c control.Peer, p node.Peer, met bool) control.Peer {

@@ -290,6 +290,7 @@ func (d *daemon) keepHouse() {
 		}
 		d.proven()
 		d.record()
+		d.look()
 		if now := d.inWords(); now != said {
 			said = now
 			tell(d.log, "STATUS="+now)

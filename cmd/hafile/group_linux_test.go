@@ -31,6 +31,7 @@ type group struct {
 	second     bool   // the machines have eth1 on the segment too
 	unicast    bool
 	multicast  string // the group, if it is not the usual one
+	v6         bool
 }
 
 type member struct {
@@ -39,8 +40,10 @@ type member struct {
 }
 
 var (
-	groupVIP  = netip.MustParseAddr("10.77.0.100")
-	groupAddr = map[string]netip.Addr{"a": netip.MustParseAddr("10.77.0.1"), "b": netip.MustParseAddr("10.77.0.2")}
+	groupVIP   = netip.MustParseAddr("10.77.0.100")
+	groupAddr  = map[string]netip.Addr{"a": netip.MustParseAddr("10.77.0.1"), "b": netip.MustParseAddr("10.77.0.2")}
+	groupVIP6  = netip.MustParseAddr("fd77::100")
+	groupAddr6 = map[string]netip.Addr{"a": netip.MustParseAddr("fd77::1"), "b": netip.MustParseAddr("fd77::2")}
 	// secondAddr is on eth1, where there is one.
 	secondAddr = map[string]netip.Addr{"a": netip.MustParseAddr("10.77.0.11"), "b": netip.MustParseAddr("10.77.0.12")}
 )
@@ -63,7 +66,26 @@ func (g group) skew(priority int) time.Duration {
 	return time.Duration(256-priority) * unit / 256
 }
 
-func (g group) vip() netip.Addr { return groupVIP }
+// addresses of the machines, the VIP of the client, and where the client is.
+func (g group) addresses() (own map[string]netip.Addr, vip netip.Addr, outside netip.Prefix) {
+	if g.v6 {
+		return groupAddr6, groupVIP6, netip.MustParsePrefix("fd77::50/64")
+	}
+	return groupAddr, groupVIP, netip.MustParsePrefix("10.77.0.50/24")
+}
+
+func (g group) vip() netip.Addr {
+	_, vip, _ := g.addresses()
+	return vip
+}
+
+// vips are in the order of the adverts.
+func (g group) vips() []netip.Addr {
+	if g.v6 {
+		return []netip.Addr{netip.MustParseAddr("fe80::51"), groupVIP6}
+	}
+	return []netip.Addr{groupVIP}
+}
 
 // scriptWeight is far below what separates the members: a dead web server moves the VIP.
 const scriptWeight = -60
@@ -75,7 +97,7 @@ func (g group) hcl() string {
 		if g.iface == "eth1" {
 			address = secondAddr[name]
 		}
-		fmt.Fprintf(&b, "node %q {\n  address = %q\n}\n\n", name, address)
+		fmt.Fprintf(&b, "node %q {\n  address = %q\n  address6 = %q\n}\n\n", name, address, groupAddr6[name])
 	}
 	switch {
 	case g.check != "":
@@ -97,7 +119,9 @@ func (g group) hcl() string {
 	for _, name := range []string{"a", "b"} {
 		fmt.Fprintf(&b, "  member %q {\n    priority = %d\n  }\n", name, g.member(name).priority)
 	}
-	fmt.Fprintf(&b, "  vip {\n    address = %q\n  }\n", groupVIP)
+	for _, vip := range g.vips() {
+		fmt.Fprintf(&b, "  vip {\n    address = %q\n  }\n", vip)
+	}
 	switch {
 	case g.check != "":
 		b.WriteString("  track {\n    check = check.web\n  }\n")
@@ -122,8 +146,13 @@ func (g group) keepalivedConf(name string) string {
 		track = "  track_script {\n    web\n  }\n"
 	}
 	wire := ""
+	own, _, _ := g.addresses()
+	var vips []string
+	for _, vip := range g.vips() {
+		vips = append(vips, vip.String())
+	}
 	if g.unicast {
-		wire = fmt.Sprintf("  unicast_src_ip %s\n  unicast_peer {\n    %s\n  }\n", groupAddr[name], groupAddr[other(name)])
+		wire = fmt.Sprintf("  unicast_src_ip %s\n  unicast_peer {\n    %s\n  }\n", own[name], own[other(name)])
 	}
 	defs := ""
 	if g.multicast != "" {
@@ -144,7 +173,7 @@ func (g group) keepalivedConf(name string) string {
     %[6]s
   }
 %[7]s}
-`, script, g.version, g.member(name).priority, g.interval.Seconds(), auth, groupVIP, track, wire, defs)
+`, script, g.version, g.member(name).priority, g.interval.Seconds(), auth, strings.Join(vips, "\n    "), track, wire, defs)
 }
 
 func other(name string) string {
@@ -189,8 +218,9 @@ func (g group) boot(t testing.TB) *lab.Lab {
 	t.Helper()
 	netns.Skip(t)
 	dir := g.files(t)
+	own, vip, outside := g.addresses()
 	o := lab.Options{
-		VIPs: []netip.Addr{groupVIP}, Outside: netip.MustParsePrefix("10.77.0.50/24"), Self: hafile(t), Web: "builtin", Dir: dir, Base: dir,
+		VIPs: []netip.Addr{vip}, Outside: outside, Self: hafile(t), Web: "builtin", Dir: dir, Base: dir,
 		Command: func(node, dir, socket string) []string {
 			return []string{"apply", "-auto-approve", "-max-impact=drops", "-no-wait", "-node=" + node, "-socket=" + socket, dir}
 		},
@@ -202,7 +232,7 @@ func (g group) boot(t testing.TB) *lab.Lab {
 		},
 	}
 	for _, name := range []string{"a", "b"} {
-		n := lab.Node{Name: name, Interfaces: []string{"eth0"}, Addresses: []netip.Prefix{netip.PrefixFrom(groupAddr[name], 24)}, Etc: filepath.Join(dir, "etc")}
+		n := lab.Node{Name: name, Interfaces: []string{"eth0"}, Addresses: []netip.Prefix{netip.PrefixFrom(own[name], outside.Bits())}, Etc: filepath.Join(dir, "etc")}
 		if g.second {
 			n.Interfaces = append(n.Interfaces, "eth1")
 		}

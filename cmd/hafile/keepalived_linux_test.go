@@ -48,7 +48,7 @@ func (g group) playFaults(t *testing.T, l *lab.Lab) {
 	t.Helper()
 	owner := func(step, node string, within time.Duration) {
 		t.Helper()
-		if err := l.AwaitOwner(t.Context(), groupVIP, node, within+noise); err != nil {
+		if err := l.AwaitOwner(t.Context(), g.vip(), node, within+noise); err != nil {
 			t.Fatalf("%s: %v", step, err)
 		}
 	}
@@ -82,14 +82,14 @@ func (g group) playFaults(t *testing.T, l *lab.Lab) {
 	owner("return after a stop", "a", back)
 
 	do(story.Kill)
-	if err := l.AwaitHolder(t.Context(), groupVIP, "b", took+noise); err != nil {
+	if err := l.AwaitHolder(t.Context(), g.vip(), "b", took+noise); err != nil {
 		t.Fatalf("kill: %v", err)
 	}
 	do(story.Start)
 	owner("return after a kill", "a", back+g.interval)
 
 	do(story.Cut)
-	if err := l.AwaitHolder(t.Context(), groupVIP, "b", took+noise); err != nil {
+	if err := l.AwaitHolder(t.Context(), g.vip(), "b", took+noise); err != nil {
 		t.Fatalf("cut link: %v", err)
 	}
 	do(story.Heal)
@@ -189,7 +189,7 @@ func (d *dump) Write(p []byte) (int, error) {
 
 func capture(t *testing.T, l *lab.Lab) *dump {
 	t.Helper()
-	d := &dump{cmd: exec.Command("tcpdump", "-Z", "root", "-l", "-n", "-v", "-i", "segment", "ip", "proto", "112")}
+	d := &dump{cmd: exec.Command("tcpdump", "-Z", "root", "-l", "-n", "-v", "-i", "segment", "proto", "112")}
 	d.cmd.Stdout, d.cmd.Stderr = d, d
 	d.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := l.Sniff(d.cmd); err != nil {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -81,4 +82,67 @@ func (g group) takeTurns(t *testing.T, l *lab.Lab) {
 	}
 	do(story.Start)
 	owner("return after a kill", "a", back+g.interval)
+}
+
+// TestIPv6BesideKeepalived plays the faults over IPv6, by multicast and by unicast, in
+// both roles.
+func TestIPv6BesideKeepalived(t *testing.T) {
+	netns.Needs(t, "keepalived", "keepalived")
+	netns.Needs(t, "tcpdump", "tcpdump")
+	for _, unicast := range []bool{false, true} {
+		for _, hafileFirst := range []bool{true, false} {
+			g := group{version: 3, interval: 400 * time.Millisecond, v6: true, unicast: unicast,
+				a: member{priority: 150, keepalived: !hafileFirst}, b: member{priority: 100, keepalived: hafileFirst}}
+			t.Run(fmt.Sprintf("unicast=%v/hafile_active=%v", unicast, hafileFirst), func(t *testing.T) {
+				t.Parallel()
+				l := g.up(t)
+				dump := capture(t, l)
+				g.playFaults(t, l)
+				dump.check(t)
+			})
+		}
+	}
+}
+
+// TestIPv6OfTwo: a stop costs nothing, and beside the virtual addresses the machine's own
+// stays what its packets come from. An interface that was down comes back with all of
+// them: the kernel drops IPv6 addresses with it.
+func TestIPv6OfTwo(t *testing.T) {
+	for _, unicast := range []bool{false, true} {
+		t.Run(fmt.Sprintf("unicast=%v", unicast), func(t *testing.T) {
+			t.Parallel()
+			g := group{version: 3, interval: 200 * time.Millisecond, v6: true, unicast: unicast, plain: true, a: member{priority: 150}, b: member{priority: 100}}
+			l := g.up(t)
+			g.takeTurns(t, l)
+			if err := l.AwaitOwner(t.Context(), g.vip(), "a", noise); err != nil {
+				t.Fatal(err)
+			}
+			run := func(argv ...string) string {
+				t.Helper()
+				out, err := l.Run(t.Context(), "a", argv...)
+				if err != nil {
+					t.Fatalf("%v: %v\n%s", argv, err, out)
+				}
+				return string(out)
+			}
+			if got := run("ip", "-6", "route", "get", "fd77::50"); !strings.Contains(got, "src fd77::1 ") {
+				t.Errorf("packets come from another address: %s", got)
+			}
+			if got := run("ip", "-6", "address", "show", "dev", "eth0"); !strings.Contains(got, "fd77::100/128 scope global nodad deprecated") ||
+				!strings.Contains(got, "fe80::51/128 scope link nodad deprecated") {
+				t.Errorf("the virtual addresses are not as they should be:\n%s", got)
+			}
+			run("ip", "link", "set", "eth0", "down")
+			if err := l.AwaitOwner(t.Context(), g.vip(), "b", g.down(100)+noise); err != nil {
+				t.Fatal(err)
+			}
+			run("ip", "link", "set", "eth0", "up")
+			if unicast {
+				run("ip", "address", "add", "fd77::1/64", "dev", "eth0", "nodad")
+			}
+			if err := l.AwaitOwner(t.Context(), g.vip(), "a", g.down(150)+2*noise); err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
 }

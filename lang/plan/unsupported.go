@@ -67,8 +67,7 @@ func (d *Desired) weighs(check Addr) bool {
 
 func (u *unsupported) instance(i *Instance) {
 	say := func(is bool, path, what string, args ...any) { u.add(is, i.Address, path, i.Src, what, args...) }
-	say(i.Family != IPv4, "family", "%s", i.Family)
-	say(i.Transport == Unicast && i.Family == IPv6, "transport", "%s over %s", i.Transport, i.Family)
+	say(i.Family == IPv6 && !i.linkLocalFirst(), "vip.address", "an IPv6 instance whose first address is not link-local (RFC 9568, 5.2.9)")
 	say(i.Netns != "", "netns", "a network namespace")
 	say(i.VirtualMAC, "virtual_mac", "a virtual MAC")
 	say(!i.Accept, "accept", "accept = false")
@@ -90,6 +89,16 @@ func (u *unsupported) instance(i *Instance) {
 		say(m.Speaks != "", "member", "a member that speaks %s", m.Speaks)
 		say(m.Status != "", "member", "a status address")
 	}
+}
+
+// linkLocalFirst: receivers drop an IPv6 advert in which another address comes first.
+func (i *Instance) linkLocalFirst() bool {
+	for _, v := range i.VIPs {
+		if !v.Unadvertised {
+			return v.Address.Addr().IsLinkLocalUnicast()
+		}
+	}
+	return false
 }
 
 func authType(i *Instance) string {

@@ -50,7 +50,16 @@ func TestThePairIsSoundAndSupported(t *testing.T) {
 
 func TestOtherWaysOfTheAdvertsAreSupported(t *testing.T) {
 	for name, edit := range map[string]func(*Instance){
-		"unicast":           func(i *Instance) { i.Transport, i.TTL, i.MinTTL = Unicast, 64, 60 },
+		"unicast": func(i *Instance) { i.Transport, i.TTL, i.MinTTL = Unicast, 64, 60 },
+		"IPv6": func(i *Instance) {
+			i.Family, i.Version, i.Auth, i.SourceAddress, i.Members = IPv6, 3, nil, netip.Addr{}, nil
+			i.VIPs = []VIP{{Address: netip.MustParsePrefix("fe80::61/128")}, {Address: netip.MustParsePrefix("2001:db8::61/128")}}
+		},
+		"IPv6 by unicast": func(i *Instance) {
+			i.Family, i.Version, i.Auth, i.Transport, i.SourceAddress = IPv6, 3, nil, Unicast, netip.MustParseAddr("2001:db8::1")
+			i.Members = []Member{{Node: "lb1", Address: i.SourceAddress}, {Node: "lb2", Address: netip.MustParseAddr("2001:db8::2")}}
+			i.VIPs = []VIP{{Address: netip.MustParsePrefix("fe80::61/128")}}
+		},
 		"a multicast group": func(i *Instance) { i.MulticastGroup = netip.MustParseAddr("224.0.0.99") },
 	} {
 		p := pair()
@@ -84,10 +93,10 @@ func TestWhatIsNotInThisReleaseIsSoundAndNamed(t *testing.T) {
 		edit func(*Plan)
 		says string
 	}{
-		{"IPv6", v3(func(i *Instance) {
+		{"IPv6 without a link-local address", v3(func(i *Instance) {
 			i.Family, i.SourceAddress, i.Members = IPv6, netip.Addr{}, nil
-			i.VIPs = []VIP{{Address: netip.MustParsePrefix("fe80::61/128")}}
-		}), "ipv6"},
+			i.VIPs = []VIP{{Address: netip.MustParsePrefix("2001:db8::61/128")}}
+		}), "not link-local"},
 		{"a namespace", in(func(i *Instance) { i.Netns = "blue" }), "namespace"},
 		{"a virtual MAC", in(func(i *Instance) { i.VirtualMAC = true }), "virtual MAC"},
 		{"accept mode off", in(func(i *Instance) { i.Accept = false }), "accept = false"},

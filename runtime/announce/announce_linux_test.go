@@ -50,7 +50,7 @@ func listen(t *testing.T, n *netns.NS) <-chan ARP {
 	heard := make(chan ARP, 10000)
 	var p *prober
 	err := n.Do(func() (err error) {
-		p, err = newProber(iface(t, n), nil)
+		p, err = newProber(iface(t, n), etherARP, nil)
 		if err != nil {
 			return err
 		}
@@ -254,7 +254,7 @@ func TestAProbeIsAnsweredByARealKernel(t *testing.T) {
 	if took > probeGap {
 		t.Errorf("it took %v though all was known", took)
 	}
-	got, _ = probeIn(t, context.Background(), a, "10.0.0.9 10.0.0.77 2001:db8::9")
+	got, _ = probeIn(t, context.Background(), a, "10.0.0.9 10.0.0.77")
 	if got != "10.0.0.9 "+macB.String()+"\n" {
 		t.Errorf("of two, one is taken: %q", got)
 	}
@@ -274,6 +274,34 @@ func TestWhereNobodyAnswersThreeProbesAreSentIn300ms(t *testing.T) {
 		if !f.SenderIP.IsUnspecified() || f.TargetIP != addrs("10.0.0.77")[0] {
 			t.Errorf("%+v", f)
 		}
+	}
+}
+
+// TestAProbeOverIPv6 is answered by a real kernel, which learns nothing from it, and two
+// that ask at once do not answer each other.
+func TestAProbeOverIPv6(t *testing.T) {
+	netns.Needs(t, "ip", "iproute2")
+	a, b, _ := pair(t)
+	for _, vip := range []string{"2001:db8::9/128", "fe80::51/128"} {
+		if err := b.AddAddress("eth0", netip.MustParsePrefix(vip)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, took := probeIn(t, context.Background(), a, "2001:db8::9 fe80::51")
+	if !strings.Contains(got, "2001:db8::9 "+macB.String()) || !strings.Contains(got, "fe80::51 "+macB.String()) || took > probeGap {
+		t.Errorf("%q after %v", got, took)
+	}
+	if neigh := command(t, b, "ip -6 neigh show"); strings.Contains(neigh, macA.String()) {
+		t.Errorf("the neighbour has learned from a probe: %s", neigh)
+	}
+	other := make(chan string)
+	go func() {
+		got, _ := probeIn(t, context.Background(), b, "2001:db8::77")
+		other <- got
+	}()
+	got, _ = probeIn(t, context.Background(), a, "2001:db8::77")
+	if got += <-other; got != "" {
+		t.Errorf("got %q", got)
 	}
 }
 
@@ -316,6 +344,7 @@ func TestWhatCountsAsAnAnswer(t *testing.T) {
 		{"our own frame", Gratuitous(MAC(macA), vip), 0},
 		{"somebody else's probe", ProbeFrame(MAC(macB), vip), 0},
 		{"another address", other.frame(), 0},
+		{"a solicitation", Solicitation(MAC(macB), addrs("2001:db8::9")[0]), 0},
 		{"a cut frame", Gratuitous(MAC(macB), vip)[:30], 0},
 	}
 	for _, tt := range tests {

@@ -11,6 +11,7 @@ const (
 	naLen        = 24
 	naOptionLen  = 8
 	protoICMPv6  = 58
+	typeNS       = 135
 	typeNA       = 136
 	optTargetMAC = 2
 
@@ -39,6 +40,23 @@ type NA struct {
 func Unsolicited(mac MAC, ip netip.Addr, router bool) []byte {
 	return NA{From: ip, To: allNodes, Target: ip, TargetMAC: mac, Router: router, Override: true,
 		frameFrom: mac, frameFor: allNodesMAC}.frame()
+}
+
+// Solicitation asks who has ip without claiming anything: it comes from no address, as one
+// for duplicate address detection does, so that nobody learns from it (RFC 4862, 5.4.2).
+// Who has the address answers to all nodes.
+func Solicitation(mac MAC, ip netip.Addr) []byte {
+	target := as16(ip)
+	group := [16]byte{0: 0xff, 1: 0x02, 11: 1, 12: 0xff, 13: target[13], 14: target[14], 15: target[15]}
+	b := make([]byte, 0, etherLen+ip6Len+naLen)
+	b = ether(b, MAC{0x33, 0x33, 0xff, target[13], target[14], target[15]}, mac, etherIPv6)
+	b = append(b, 0x60, 0, 0, 0, 0, naLen, protoICMPv6, 255)
+	b = append(append(b, make([]byte, 16)...), group[:]...)
+	b = append(b, typeNS, 0, 0, 0, 0, 0, 0, 0)
+	b = append(b, target[:]...)
+	icmp := b[etherLen+ip6Len:]
+	binary.BigEndian.PutUint16(icmp[2:], checksum([16]byte{}, group, icmp))
+	return b
 }
 
 // frame panics if an address is not IPv6: that is the caller's mistake.

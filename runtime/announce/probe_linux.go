@@ -29,23 +29,36 @@ func htons(v uint16) uint16 {
 	return binary.NativeEndian.Uint16(binary.BigEndian.AppendUint16(nil, v))
 }
 
-// Probe asks the segment of an interface who has the addresses (RFC 5227, 2.1.1): up to
-// three times, 100 ms apart. It returns at once when each has been answered for, and
-// otherwise after 300 ms, or with what it has when ctx ends. Every ARP packet that comes
-// from one of the addresses counts, also an announcement that happens to pass. Another
-// machine that only asks, as a member of the group does when the same plan arrives
-// there, has not got the address. IPv6 addresses are not asked for.
+// Probe asks the segment of an interface who has the addresses (RFC 5227, 2.1.1, and
+// RFC 4862, 5.4): up to three times, 100 ms apart. It returns at once when each has been
+// answered for, and otherwise after 300 ms, or with what it has when ctx ends. Every ARP
+// packet that comes from one of the addresses and every neighbour advertisement of one
+// counts, also an announcement that happens to pass. Another machine that only asks, as a
+// member of the group does when the same plan arrives there, has not got the address.
 //
-// The socket is made on the calling thread. It needs CAP_NET_RAW.
+// The sockets are made on the calling thread, and each family is asked at its own time.
+// It needs CAP_NET_RAW.
 func Probe(ctx context.Context, i Interface, addrs []netip.Addr) ([]Answer, error) {
-	addrs = slices.DeleteFunc(slices.Clone(addrs), func(a netip.Addr) bool { return !a.Is4() })
-	if len(addrs) == 0 {
-		return nil, nil
-	}
-	if len(i.MAC) != len(MAC{}) {
+	if len(addrs) > 0 && len(i.MAC) != len(MAC{}) {
 		return nil, fmt.Errorf("probe on %s: it has no Ethernet address", i.Name)
 	}
-	p, err := newProber(i, addrs)
+	var all []Answer
+	for _, protocol := range []uint16{etherARP, etherIPv6} {
+		of := slices.DeleteFunc(slices.Clone(addrs), func(a netip.Addr) bool { return a.Is4() != (protocol == etherARP) })
+		if len(of) == 0 {
+			continue
+		}
+		answers, err := probe(ctx, i, protocol, of)
+		if all = append(all, answers...); err != nil {
+			return all, err
+		}
+	}
+	return all, nil
+}
+
+// probe asks for addresses of one family.
+func probe(ctx context.Context, i Interface, protocol uint16, addrs []netip.Addr) ([]Answer, error) {
+	p, err := newProber(i, protocol, addrs)
 	if err != nil {
 		return nil, fmt.Errorf("probe on %s: %w", i.Name, err)
 	}
@@ -69,18 +82,18 @@ type prober struct {
 	buf     []byte
 }
 
-func newProber(i Interface, addrs []netip.Addr) (*prober, error) {
+func newProber(i Interface, protocol uint16, addrs []netip.Addr) (*prober, error) {
 	// The protocol comes with the bind: before it, packets of other interfaces would
 	// arrive.
 	fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
 	if err != nil {
 		return nil, err
 	}
-	if err := unix.Bind(fd, &unix.SockaddrLinklayer{Ifindex: i.Index, Protocol: htons(etherARP)}); err != nil {
+	if err := unix.Bind(fd, &unix.SockaddrLinklayer{Ifindex: i.Index, Protocol: htons(protocol)}); err != nil {
 		_ = unix.Close(fd)
 		return nil, err
 	}
-	p := &prober{file: os.NewFile(uintptr(fd), "arp"), mac: MAC(i.MAC), addrs: addrs, open: map[netip.Addr]bool{}, buf: make([]byte, 2048)}
+	p := &prober{file: os.NewFile(uintptr(fd), "neighbours"), mac: MAC(i.MAC), addrs: addrs, open: map[netip.Addr]bool{}, buf: make([]byte, 2048)}
 	for _, a := range addrs {
 		p.open[a] = true
 	}
@@ -99,7 +112,7 @@ func (p *prober) round(ctx context.Context) error {
 		if !p.open[a] {
 			continue
 		}
-		if _, err := p.file.Write(ProbeFrame(p.mac, a)); err != nil && !errors.Is(err, unix.ENOBUFS) {
+		if _, err := p.file.Write(question(p.mac, a)); err != nil && !errors.Is(err, unix.ENOBUFS) {
 			return err
 		}
 	}
@@ -116,17 +129,36 @@ func (p *prober) round(ctx context.Context) error {
 	return nil
 }
 
+func question(mac MAC, a netip.Addr) []byte {
+	if a.Is4() {
+		return ProbeFrame(mac, a)
+	}
+	return Solicitation(mac, a)
+}
+
+// claimed is which address a frame says to have, and at which MAC.
+func claimed(frame []byte) (netip.Addr, MAC, bool) {
+	if a, err := ParseARP(frame); err == nil {
+		return a.SenderIP, a.SenderMAC, true
+	}
+	n, err := ParseNA(frame)
+	if n.TargetMAC == (MAC{}) {
+		n.TargetMAC = n.frameFrom
+	}
+	return n.Target, n.TargetMAC, err == nil
+}
+
 func (p *prober) hear(frame []byte) {
-	a, err := ParseARP(frame)
-	if err != nil || a.SenderMAC == p.mac || !slices.Contains(p.addrs, a.SenderIP) {
+	addr, mac, ok := claimed(frame)
+	if !ok || mac == p.mac || !slices.Contains(p.addrs, addr) {
 		return
 	}
-	answer := Answer{a.SenderIP, net.HardwareAddr(a.SenderMAC[:])}
+	answer := Answer{addr, net.HardwareAddr(mac[:])}
 	known := slices.ContainsFunc(p.answers, func(b Answer) bool {
 		return b.Addr == answer.Addr && slices.Equal(b.MAC, answer.MAC)
 	})
 	if !known {
 		p.answers = append(p.answers, answer)
 	}
-	delete(p.open, a.SenderIP)
+	delete(p.open, addr)
 }

@@ -120,11 +120,19 @@ func (c *client) close() {
 	unix.Close(c.epoll)
 }
 
+func socketAddress(vip netip.Addr) (family int, to unix.Sockaddr) {
+	if vip.Is4() {
+		return unix.AF_INET, &unix.SockaddrInet4{Port: webPort, Addr: vip.As4()}
+	}
+	return unix.AF_INET6, &unix.SockaddrInet6{Port: webPort, Addr: vip.As16()}
+}
+
 // open starts a connection. A reset ends it (SO_LINGER 0): a thousand connections a
 // second would use up all ports with TIME_WAIT.
 func (c *client) open(vip netip.Addr, keep bool, now time.Time) {
 	f := &flight{fd: -1, vip: vip, keep: keep, asked: now, deadline: now.Add(patience)}
-	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+	family, to := socketAddress(vip)
+	fd, err := unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		c.end(f, lostNew, "")
 		return
@@ -135,7 +143,7 @@ func (c *client) open(vip netip.Addr, keep bool, now time.Time) {
 	if keep {
 		c.kept[vip] = f
 	}
-	err = unix.Connect(fd, &unix.SockaddrInet4{Port: webPort, Addr: vip.As4()})
+	err = unix.Connect(fd, to)
 	if err != nil && err != unix.EINPROGRESS {
 		c.end(f, lostNew, "")
 		return
