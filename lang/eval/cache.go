@@ -19,6 +19,7 @@ type static struct {
 	repeats  map[*module.Decl]*repeat
 	dynamics map[*module.Decl]map[hcl.Range]dynamicBlock
 	self     map[*module.Decl]bool // whether a declaration mentions self
+	expands  map[*module.Decl][]hcl.Traversal
 }
 
 func newStatic() *static {
@@ -26,7 +27,7 @@ func newStatic() *static {
 		schemas: map[*schema.Block]*hcl.BodySchema{}, contents: map[*hclsyntax.Body]*content{},
 		judged: map[*hclsyntax.Body]*hcl.BodyContent{},
 		refs:   map[hclsyntax.Expression][]hcl.Traversal{}, repeats: map[*module.Decl]*repeat{},
-		dynamics: map[*module.Decl]map[hcl.Range]dynamicBlock{}, self: map[*module.Decl]bool{},
+		dynamics: map[*module.Decl]map[hcl.Range]dynamicBlock{}, self: map[*module.Decl]bool{}, expands: map[*module.Decl][]hcl.Traversal{},
 	}
 }
 
@@ -126,4 +127,18 @@ func (st *static) mentionsSelf(d *module.Decl, body hcl.Body) bool {
 		st.self[d] = known
 	}
 	return known
+}
+
+// expanding are the traversals that the dynamic blocks of a declaration start from, as
+// far as a schema knows them; those of its own schema are looked for once.
+func (st *static) expanding(o *Object, bs *schema.Block) []hcl.Traversal {
+	if bs != o.schema {
+		return st.walk(dynblock.WalkExpandVariables(o.body), bs)
+	}
+	refs, known := st.expands[o.decl]
+	if !known {
+		refs = st.walk(dynblock.WalkExpandVariables(o.body), bs)
+		st.expands[o.decl] = refs
+	}
+	return refs
 }

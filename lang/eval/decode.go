@@ -25,10 +25,24 @@ type Block struct {
 	Via    []diag.Range
 	Blocks []*Block
 
-	args map[string]Value
-	bad  map[string]bool // written, and wrong: said already
+	args []named         // few: to look through them is faster than to hash them
+	bad  map[string]bool // written, and wrong: said already; nil: none
 	// label is where the label stands; a dynamic block's is an expression.
 	label diag.Range
+}
+
+type named struct {
+	name string
+	Value
+}
+
+func (b *Block) set(name string, v Value) { b.args = append(b.args, named{name, v}) }
+
+func (b *Block) spoil(name string) {
+	if b.bad == nil {
+		b.bad = map[string]bool{}
+	}
+	b.bad[name] = true
 }
 
 // Value is one lowered argument.
@@ -45,7 +59,7 @@ func Get[T any](b *Block, name string) (T, bool) {
 	if b == nil {
 		return zero, false
 	}
-	v, ok := b.args[name]
+	v, ok := b.Value(name)
 	if !ok {
 		return zero, false
 	}
@@ -63,7 +77,7 @@ func Or[T any](b *Block, name string, def T) T {
 
 // At is where an argument stands, or the block if it was not written.
 func (b *Block) At(name string) diag.Range {
-	if v, ok := b.args[name]; ok {
+	if v, ok := b.Value(name); ok {
 		return v.Range
 	}
 	return b.Range
@@ -84,8 +98,12 @@ func (b *Block) Covers(fits func(diag.Range) bool) bool {
 
 // Value is an argument with its range.
 func (b *Block) Value(name string) (Value, bool) {
-	v, ok := b.args[name]
-	return v, ok
+	for i := range b.args {
+		if b.args[i].name == name {
+			return b.args[i].Value, true
+		}
+	}
+	return Value{}, false
 }
 
 // LabelRange is where the label stands.
@@ -170,7 +188,7 @@ func (e *Evaluator) expandFor(o *Object, bs *schema.Block, s scope) (hcl.Body, b
 			return o.body, true
 		}
 	}
-	vars := e.text.walk(dynblock.WalkExpandVariables(o.body), bs)
+	vars := e.text.expanding(o, bs)
 	if bs != o.schema && !selfExpands(o.body, bs) {
 		vars = slices.DeleteFunc(vars, func(t hcl.Traversal) bool { return t.RootName() == "self" })
 	}
@@ -246,8 +264,8 @@ func (st *static) mentions(n dynblock.WalkVariablesNode, bs *schema.Block) bool 
 // block decodes one body. Arguments are evaluated in the order of the table, so that
 // messages come in one order.
 func (d decoder) block(body hcl.Body, bs *schema.Block, s scope) *Block {
-	b := &Block{Type: bs.Name, Addr: s.addr, args: map[string]Value{}, bad: map[string]bool{}}
 	content, hd := d.text.content(body, bs)
+	b := &Block{Type: bs.Name, Addr: s.addr, args: make([]named, 0, len(content.Attributes))}
 	d.ds = append(d.ds, module.Translate(hd, bs, s.addr)...)
 	for i := range bs.Args {
 		arg := &bs.Args[i]
@@ -261,7 +279,7 @@ func (d decoder) block(body hcl.Body, bs *schema.Block, s scope) *Block {
 		}
 		if arg.Wrong != "" {
 			d.errorf("HA1002", s, attr.NameRange, fmt.Sprintf("%s does not belong into %s", arg.Name, bs.Name), "%s", arg.Wrong)
-			b.bad[arg.Name] = true
+			b.spoil(arg.Name)
 			continue
 		}
 		if arg.Kind == schema.Any {
@@ -269,9 +287,9 @@ func (d decoder) block(body hcl.Body, bs *schema.Block, s scope) *Block {
 		}
 		switch v, ok := d.argument(attr, arg, s); {
 		case !ok:
-			b.bad[arg.Name] = true
+			b.spoil(arg.Name)
 		case v.V != nil:
-			b.args[arg.Name] = v
+			b.set(arg.Name, v)
 		}
 	}
 	d.nested(b, content.Blocks, bs, s)
@@ -284,6 +302,9 @@ func withAddr(dg diag.Diagnostic, a plan.Addr) diag.Diagnostic {
 }
 
 func (d decoder) nested(b *Block, blocks hcl.Blocks, bs *schema.Block, s scope) {
+	if len(blocks) == 0 {
+		return
+	}
 	first := map[string]hcl.Range{}
 	products := map[hcl.Range]int{}
 	for _, hb := range blocks {
@@ -291,7 +312,9 @@ func (d decoder) nested(b *Block, blocks hcl.Blocks, bs *schema.Block, s scope) 
 		at := module.BlockRange(hb)
 		if nested.Later {
 			d.later(hb.Type, bs.Name, at, s)
-			b.bad["command"] = bs == &schema.Script // the probe stands in its place
+			if bs == &schema.Script {
+				b.spoil("command") // the probe stands in its place
+			}
 			continue
 		}
 		id := hb.Type
@@ -357,7 +380,7 @@ func (d decoder) inner(hb *hcl.Block, nested *schema.Block, s scope) *Block {
 
 func (d decoder) required(b *Block, bs *schema.Block, s scope, at hcl.Range) {
 	for _, a := range bs.Args {
-		if _, ok := b.args[a.Name]; !ok && a.Required && a.Kind != schema.Any && !b.bad[a.Name] {
+		if _, ok := b.Value(a.Name); !ok && a.Required && a.Kind != schema.Any && !b.bad[a.Name] {
 			d.errorf("HA1007", s, header(b, at), fmt.Sprintf("%s needs %s", b.Type, a.Name), "%s Write %s = %s.", a.Doc, a.Name, example(a))
 		}
 	}

@@ -126,13 +126,13 @@ func (e *Evaluator) base(o *Object) *Block {
 	}
 	content, _, hd := body.PartialContent(who.HCL())
 	e.ds = append(e.ds, module.Translate(hd, who, o.Addr)...)
-	b := &Block{Type: "instance", Label: o.Label, Addr: o.Addr, Range: o.Range, Via: o.Via, args: map[string]Value{}, bad: map[string]bool{}}
+	b := &Block{Type: "instance", Label: o.Label, Addr: o.Addr, Range: o.Range, Via: o.Via}
 	if attr := content.Attributes["members"]; attr != nil {
 		switch v, ok := e.argument(attr, &who.Args[0], s); {
 		case !ok:
-			b.bad["members"] = true
+			b.spoil("members")
 		case v.V != nil:
-			b.args["members"] = v
+			b.set("members", v)
 		}
 	}
 	decoder{Evaluator: e, decl: o.decl, via: o.Via}.nested(b, content.Blocks, who, s)
