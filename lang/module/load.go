@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
@@ -183,15 +185,17 @@ func Load(fsys fs.FS, dir string, files map[string][]byte, varFiles []string) (*
 		index: map[string]map[string]*Decl{}, byKind: map[string][]*Decl{},
 	}
 	var ds diag.Diagnostics
+	var config []string
 	for _, name := range sortedNames(files) {
 		m.Hashes[name] = Hash(files[name])
-		if slices.Contains(varFiles, name) {
-			continue
+		if !slices.Contains(varFiles, name) {
+			config = append(config, name)
 		}
-		body, fileDiags := Parse(name, files[name])
-		ds = append(ds, fileDiags...)
-		if body != nil {
-			m.bodies = append(m.bodies, body)
+	}
+	for _, f := range parseAll(config, files) {
+		ds = append(ds, f.diags...)
+		if f.body != nil {
+			m.bodies = append(m.bodies, f.body)
 		}
 	}
 	if ds.HasErrors() {
@@ -260,6 +264,32 @@ func Parse(name string, src []byte) (hcl.Body, diag.Diagnostics) {
 		return nil, ds
 	}
 	return f.Body, ds
+}
+
+type parsed struct {
+	body  hcl.Body
+	diags diag.Diagnostics
+}
+
+// parseAll parses side by side, as many at once as there are processors: a file knows
+// nothing of the others. The answers are in the order of the names.
+func parseAll(names []string, files map[string][]byte) []parsed {
+	all := make([]parsed, len(names))
+	next := make(chan int)
+	var done sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), len(names)) {
+		done.Go(func() {
+			for i := range next {
+				all[i].body, all[i].diags = Parse(names[i], files[names[i]])
+			}
+		})
+	}
+	for i := range names {
+		next <- i
+	}
+	close(next)
+	done.Wait()
+	return all
 }
 
 // takeBody indexes the blocks of one file.
