@@ -96,6 +96,21 @@ func BenchmarkModules(b *testing.B) {
 	}
 }
 
+// BenchmarkOneNode: the plan of one of 4,000 nodes of sample (d), against all of them.
+func BenchmarkOneNode(b *testing.B) {
+	fsys := modularFleet(2000)
+	for name, node := range map[string]func(*Result) string{"whole": nil, "single": func(*Result) string { return "c7-lb2" }} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				r, ds := Compile(fsys, ".", Inputs{Node: node})
+				if ds.HasErrors() || r.Plans["c7-lb2"] == nil || node != nil && len(r.Plans) != 1 {
+					b.Fatal(len(r.Plans), ds)
+				}
+			}
+		})
+	}
+}
+
 // wholeRoots is n pairs whose every expression asks for a root with all of its names.
 func wholeRoots(n int) []byte {
 	var nodes, pairs strings.Builder

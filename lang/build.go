@@ -108,9 +108,17 @@ func (c *compiler) build() {
 		}
 	}
 	c.buildGroups()
-	for _, n := range c.res.Nodes {
+	for _, n := range c.wanted() {
 		c.res.Plans[n.Name] = c.planFor(n)
 	}
+}
+
+// wanted are the nodes whose plans are made.
+func (c *compiler) wanted() []Node {
+	if c.only == "" {
+		return c.res.Nodes
+	}
+	return []Node{c.nodes[c.only]}
 }
 
 // side is what one member's plan says of the instance.
@@ -443,7 +451,7 @@ func (c *compiler) need(d *plan.Desired, n Node, tracks []plan.Track, notifies [
 
 // verify asks the one rule book and gives its problems the positions of the arguments.
 func (c *compiler) verify() {
-	for _, n := range c.res.Nodes {
+	for _, n := range c.wanted() {
 		for _, p := range plan.Verify(c.res.Plans[n.Name]) {
 			if slices.Contains([]string{"HA1112", "HA1204", "HA1401"}, p.Code) {
 				continue // the fleet proofs say it with both places

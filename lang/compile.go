@@ -96,6 +96,7 @@ type compiler struct {
 	instances []*instance
 	byAddr    map[plan.Addr]*instance
 	onNode    map[string][]*member
+	only      string // the node whose plan is wanted; empty: all
 	groups    []*group
 	defaults  *eval.Block
 	moved     []plan.Move
@@ -132,7 +133,7 @@ func compile(fsys fs.FS, dir string, files map[string][]byte, vars []string, in 
 	}
 	res.MaxImpact = settings.MaxImpact
 	c.e = eval.New(m, evalInputs(in), settings.Env)
-	c.run()
+	c.run(in)
 	c.mask(in)
 	all := append(c.ds, c.e.Diagnostics()...)
 	for _, t := range c.e.Timings(timingsMost) {
@@ -162,7 +163,7 @@ func evalInputs(in Inputs) eval.Inputs {
 
 // run evaluates everything that is declared, used or not: a mistake in a block that
 // nobody uses yet is a mistake.
-func (c *compiler) run() {
+func (c *compiler) run(in Inputs) {
 	c.res.Variables = c.e.Variables()
 	c.e.Locals()
 	c.readNodes()
@@ -180,6 +181,7 @@ func (c *compiler) run() {
 	if c.failed() {
 		return // a proof about half a fleet proves nothing
 	}
+	c.narrow(in)
 	c.build()
 	if c.failed() {
 		return

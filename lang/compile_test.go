@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -83,32 +84,36 @@ func TestBrokenFiles(t *testing.T) {
 	}
 	for _, file := range archives {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
-			raw, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			a := txtar.Parse(raw)
-			fsys, in := fstest.MapFS{}, Inputs{Version: "0.1.0"}
-			var keep []txtar.File
-			for _, f := range a.Files {
-				switch f.Name {
-				case "want":
-					continue
-				case "vars":
-					in.Vars = varsOf(string(f.Data))
-				default:
-					fsys[f.Name] = &fstest.MapFile{Data: f.Data}
-				}
-				keep = append(keep, f)
-			}
+			fsys, in, a := unpack(t, file)
 			r, ds := Compile(fsys, ".", in)
-			a.Files = append(keep, txtar.File{Name: "want", Data: []byte(ranges(ds) + "\n" + text(ds, r))})
+			a.Files = append(a.Files, txtar.File{Name: "want", Data: []byte(ranges(ds) + "\n" + text(ds, r))})
 			compare(t, file, txtar.Format(a))
 			for _, d := range ds {
 				complete(t, d)
 			}
 		})
 	}
+}
+
+// unpack reads an archive of files, with the values of variables in "vars". What is
+// wanted is left out of it.
+func unpack(t *testing.T, file string) (fstest.MapFS, Inputs, *txtar.Archive) {
+	t.Helper()
+	raw, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := txtar.Parse(raw)
+	fsys, in := fstest.MapFS{}, Inputs{Version: "0.1.0"}
+	a.Files = slices.DeleteFunc(a.Files, func(f txtar.File) bool { return f.Name == "want" })
+	for _, f := range a.Files {
+		if f.Name == "vars" {
+			in.Vars = varsOf(string(f.Data))
+			continue
+		}
+		fsys[f.Name] = &fstest.MapFile{Data: f.Data}
+	}
+	return fsys, in, a
 }
 
 func varsOf(lines string) []Var {

@@ -24,6 +24,10 @@
 // Everything that the language can say compiles. What this release cannot carry out is
 // Result.Unsupported (see plan.Unsupported): validate lets it pass, plan and apply do not.
 //
+// Who wants the plan of one node (Inputs.Node) gets that one, byte for byte as the fleet
+// would give it, and what concerns it is proved: see narrow. Everything is evaluated all
+// the same, because policies and the proofs of VRIDs and addresses ask for it.
+//
 // A fleet of n clusters takes n times as long: nothing is compared pair by pair, what the
 // text alone says is read once for all calls of a module, and a root that is asked for
 // with all of its names, such as node, is made once.

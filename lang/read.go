@@ -87,10 +87,11 @@ func (c *compiler) globs(n Node, b *eval.Block) {
 }
 
 func (c *compiler) unique(n Node, b *eval.Block, seen map[netip.Addr]diag.Related) {
-	for arg, ip := range map[string]netip.Addr{"address": n.IP, "address6": n.IP6} {
+	for i, ip := range []netip.Addr{n.IP, n.IP6} {
 		if !ip.IsValid() {
 			continue
 		}
+		arg := []string{"address", "address6"}[i]
 		if first, taken := seen[ip]; taken {
 			c.report(diag.Error, "HA1206", b.At(arg), n.Address, fmt.Sprintf("%s has the address %s, as another node", n.Address, ip),
 				"Each machine needs its own: adverts come from it, and the higher one wins between equals. Correct one of them.", first)

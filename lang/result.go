@@ -30,6 +30,12 @@ type Inputs struct {
 	// Deadline ends an evaluation that takes longer: a few nested loops can take a year.
 	// What runs then is abandoned, so that the process should end soon; 0: no deadline.
 	Deadline time.Duration
+	// Node names the one node whose plan is wanted, when the nodes are known and nothing
+	// else is: SelectNode answers then. Only its plan is made, and only what it has to do
+	// with is proved: its instances against each other, and against what has a VRID or an
+	// address of theirs. Everything is evaluated all the same, and every policy judged.
+	// Empty, or no node of the files: the plans of all. nil: as well.
+	Node func(*Result) string
 	// Clock measures expressions, for Result.Timings; nil: nothing is measured.
 	Clock func() time.Duration
 }
@@ -45,7 +51,8 @@ type Var struct {
 // more than the first mistake is seen; nobody may apply such a plan.
 type Result struct {
 	Nodes []Node // in the order of their declaration
-	// Plans has one normalized and verified plan per node, by its name.
+	// Plans has one normalized and verified plan per node, by its name; that of
+	// Inputs.Node alone where one was wanted.
 	Plans map[string]*plan.Plan
 	// Unsupported is what a node's plan asks for and this release cannot do, with
 	// positions: such a plan is sound, and nobody may apply it. See plan.Unsupported.

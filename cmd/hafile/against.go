@@ -251,7 +251,7 @@ func askRunning(ctx context.Context, client *control.Client) (*planfile.Running,
 }
 
 // selectNode says which node of the configuration this machine is.
-func selectNode(conf *config, explicit string) (string, error) {
+func selectNode(conf *lang.Result, explicit string) (string, error) {
 	if explicit == "" {
 		explicit = os.Getenv("HAFILE_NODE")
 	}

@@ -48,7 +48,7 @@ func (c *cli) planAll(ctx context.Context, target string, o *planOnly) error {
 }
 
 func (c *cli) fleetPlans(ctx context.Context, v *view, target string, o *planOptions, life time.Duration) ([]*planfile.Document, *against, *config, error) {
-	conf, err := c.compiled(v, target, &o.vars)
+	conf, err := c.compiled(v, target, &o.vars, nil)
 	if err != nil {
 		return nil, nil, nil, err
 	}

@@ -74,7 +74,14 @@ const sourceMax = 5 << 20
 // load compiles a target: a directory (the working directory by default), one file, or
 // "-" for standard input.
 func (c *cli) load(target string, vars *varFlags) (*config, error) {
+	return c.loadFor(target, vars, nil)
+}
+
+// loadFor is load for a command that wants the plan of one node, which node tells when
+// the nodes are known: see lang.Inputs.
+func (c *cli) loadFor(target string, vars *varFlags, node func(*lang.Result) string) (*config, error) {
 	in := c.inputs(vars)
+	in.Node = node
 	if target == "-" {
 		src, err := io.ReadAll(io.LimitReader(c.std.in, sourceMax))
 		if err != nil {

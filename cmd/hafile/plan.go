@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"hafile/lang"
 	"hafile/lang/diff"
 	"hafile/lang/planfile"
 	"hafile/lang/render"
@@ -123,9 +124,10 @@ func (o *planOnly) verdict(docs ...*planfile.Document) error {
 	return nil
 }
 
-// compiled loads what is to be planned. Warnings are part of the plan; errors end it.
-func (c *cli) compiled(v *view, target string, vars *varFlags) (*config, error) {
-	conf, err := c.load(target, vars)
+// compiled loads what is to be planned, for one node or for all; see loadFor. Warnings
+// are part of the plan; errors end it.
+func (c *cli) compiled(v *view, target string, vars *varFlags, node func(*lang.Result) string) (*config, error) {
+	conf, err := c.loadFor(target, vars, node)
 	if err != nil {
 		return nil, err
 	}
@@ -141,7 +143,10 @@ func (c *cli) compiled(v *view, target string, vars *varFlags) (*config, error) 
 // makePlan compiles, asks what runs, and compares. Where no daemon is reached the plan is
 // against an empty node, and says so.
 func (c *cli) makePlan(ctx context.Context, v *view, target string, o *planOptions, life time.Duration) (*planfile.Document, render.Facts, error) {
-	conf, err := c.compiled(v, target, &o.vars)
+	conf, err := c.compiled(v, target, &o.vars, func(r *lang.Result) string {
+		node, _ := selectNode(r, o.node) // without one everything is compiled, and it is said below
+		return node
+	})
 	if err != nil {
 		return nil, render.Facts{}, err
 	}
@@ -149,7 +154,7 @@ func (c *cli) makePlan(ctx context.Context, v *view, target string, o *planOptio
 	if err != nil {
 		return nil, render.Facts{}, err
 	}
-	node, err := selectNode(conf, o.node)
+	node, err := selectNode(conf.Result, o.node)
 	if err != nil {
 		return nil, render.Facts{}, err
 	}

@@ -75,7 +75,7 @@ func (c *cli) validate(target string, o *validateOptions) error {
 		return exit(exitError)
 	}
 	if o.node != "" {
-		if _, err := selectNode(conf, o.node); err != nil {
+		if _, err := selectNode(conf.Result, o.node); err != nil {
 			return err
 		}
 	}
