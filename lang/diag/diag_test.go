@@ -3,11 +3,14 @@ package diag
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"hafile/lang/plan"
 )
 
 // rangeOf is the range of the first occurrence of text.
@@ -136,6 +139,40 @@ func TestDedupCountsWhatForEachRepeats(t *testing.T) {
 	got := ds.Dedup()
 	if len(got) != 1 || got[0].Detail != "d. (and 499 more of the same here)" {
 		t.Errorf("%d, %s", len(got), got[0].Detail)
+	}
+}
+
+// Each instance of a module names itself, its address and its numbers; the cause is one.
+func TestDedupCountsWhatOnlyDiffersInItsValues(t *testing.T) {
+	at := &Range{Filename: "x", Start: Pos{Line: 1, Byte: 1}}
+	var ds Diagnostics
+	for i := range 500 {
+		a := plan.Addr(fmt.Sprintf("module.web[%q].instance.web", fmt.Sprint("c", i)))
+		ds = append(ds,
+			Diagnostic{Severity: Warning, Code: "HA1204", Summary: fmt.Sprintf("10.0.%d.10 is not in the network of 10.1.%d.0/24", i, i), Detail: "Correct it.", Address: a, Range: at},
+			Diagnostic{Severity: Error, Code: "HA1202", Summary: "router_id must be the same on all members of " + string(a), Detail: "Write one.", Address: a, Range: at},
+			Diagnostic{Severity: Error, Code: "HA1202", Summary: "accept must be the same on all members of " + string(a), Detail: "Write one.", Address: a, Range: at})
+	}
+	got := ds.Dedup()
+	if len(got) != 3 {
+		t.Fatalf("%d messages: %v", len(got), got)
+	}
+	for _, d := range got {
+		if !strings.HasSuffix(d.Detail, "(and 499 more in module.web[…].instance.web)") {
+			t.Error(d.Detail)
+		}
+	}
+}
+
+// Two values of one thing are two mistakes, even where its keys are many.
+func TestDedupKeepsTheMistakesOfOneThingApart(t *testing.T) {
+	at := &Range{Filename: "x", Start: Pos{Line: 1, Byte: 1}}
+	var ds Diagnostics
+	for _, name := range []string{"lb1", "lb2"} {
+		ds = append(ds, Diagnostic{Severity: Error, Code: "HA1402", Summary: fmt.Sprintf("there is no node %q", name), Address: `instance.web["a"]`, Range: at})
+	}
+	if got := ds.Dedup(); len(got) != 2 {
+		t.Error(got)
 	}
 }
 

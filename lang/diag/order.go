@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strings"
+	"unicode"
 
 	"hafile/lang/plan"
 )
@@ -29,39 +31,73 @@ func at(d Diagnostic) Range {
 	return *d.Range
 }
 
-// Dedup keeps one message per cause: the same code, summary and place. What for_each or
-// several nodes repeat is counted in the first one's detail. The list is sorted before.
+// Dedup keeps one message per cause: one code at one place. What several nodes repeat is
+// one message; what for_each or the calls of a module repeat is counted in the first
+// one's detail, although each names its own key, address or number. The list is sorted
+// before.
 func (ds Diagnostics) Dedup() Diagnostics {
-	type cause struct {
-		code, summary string
-		at            Range
-	}
 	ds = slices.Clone(ds)
 	ds.Sort()
 	var out Diagnostics
 	index := map[cause]int{}
-	more := map[int]int{}
+	more := map[int]map[plan.Addr]bool{}
 	for _, d := range ds {
-		c := cause{d.Code, d.Summary, at(d)}
-		i, seen := index[c]
+		exact, alike := d.cause(false), d.cause(true)
+		i, seen := index[exact]
+		if !seen {
+			if i, seen = index[alike]; seen && out[i].Address == d.Address {
+				seen = false // two values of one thing are two mistakes
+			}
+		}
 		switch {
 		case !seen:
-			index[c] = len(out)
+			index[exact] = len(out)
+			if _, taken := index[alike]; !taken {
+				index[alike] = len(out)
+			}
 			out = append(out, d)
 		case out[i].Address != d.Address:
-			more[i]++
+			if more[i] == nil {
+				more[i] = map[plan.Addr]bool{}
+			}
+			more[i][d.Address] = true
 		case out[i].Node != d.Node:
 			out[i].Node = "" // true of more than one node, so of none in particular
 		}
 	}
-	for i, n := range more {
+	for i, others := range more {
 		where := "of the same here"
 		if all := everyKey(out[i].Address); all != string(out[i].Address) {
 			where = "in " + all
 		}
-		out[i].Detail = fmt.Sprintf("%s (and %d more %s)", out[i].Detail, n, where)
+		out[i].Detail = fmt.Sprintf("%s (and %d more %s)", out[i].Detail, len(others), where)
 	}
 	return out
+}
+
+// cause is what a message is about: of one thing, or alike of all keys of a for_each.
+type cause struct {
+	code, summary, within string
+	at                    Range
+}
+
+func (d Diagnostic) cause(alike bool) cause {
+	c := cause{code: d.Code, summary: d.Summary, at: at(d)}
+	if all := everyKey(d.Address); alike && d.Range != nil && all != string(d.Address) {
+		c.summary, c.within = shape(d.Summary), all
+	}
+	return c
+}
+
+// shape is a summary without its values: words that are not plain.
+func shape(summary string) string {
+	words := strings.Fields(summary)
+	for i, w := range words {
+		if strings.ContainsFunc(strings.TrimRight(w, ".,:;"), func(c rune) bool { return c != '_' && !unicode.IsLetter(c) }) {
+			words[i] = "…"
+		}
+	}
+	return strings.Join(words, " ")
 }
 
 var oneKey = regexp.MustCompile(`\["(?:[^"\\]|\\.)*"\]`)
