@@ -69,6 +69,10 @@ func (d *directive) unknown() {
 		note = "keepalived ignores it, and takes the brace that ends it for the end of the block around it"
 		detail = fmt.Sprintf("keepalived knows no %q %s; it ignores the line and its '{', so that line %d closes the block around it. The converter skips the block.",
 			short(word), within, d.end)
+		if p := d.parent; p.parent != nil && p.src == d.src && p.end > d.end+1 {
+			note += fmt.Sprintf(": today it loses lines %d-%d, and the result has them", d.end+1, p.end-1)
+			detail += fmt.Sprintf(" Today keepalived loses lines %d-%d of %s; the result has them.", d.end+1, p.end-1, p.key())
+		}
 	}
 	if strings.HasPrefix(word, "$") {
 		note += "; it is not defined"
