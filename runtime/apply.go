@@ -312,6 +312,7 @@ func (d *daemon) commit(r *running, left *adoption) {
 	d.committing.Lock()
 	defer d.committing.Unlock()
 	checks := r.plan.Desired.Checks
+	d.roles.expect(r.plan)
 	for address, state := range d.health.States(checks) {
 		d.engine.Check(address, state)
 	}
@@ -320,7 +321,10 @@ func (d *daemon) commit(r *running, left *adoption) {
 	d.hosts = d.resolve(r, left)
 	// Without a deadline: a commit cannot fail, and ends with the loop at the latest.
 	_ = d.engine.Commit(context.Background(), d.hosts)
+	snap := d.engine.Snapshot()
+	d.roles.settle(r.plan, &snap)
 	d.health.Apply(checks)
+	d.lookAgain()
 }
 
 // confirm waits until the kernel has what is wanted now. What was wanted before and is

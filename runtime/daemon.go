@@ -73,6 +73,7 @@ type daemon struct {
 	server  *control.Server
 	sockets *sockets
 	links   links
+	roles   roles
 
 	listener net.Listener
 
@@ -91,6 +92,7 @@ type daemon struct {
 	reported  bell                         // the kernel has said something
 	left      atomic.Pointer[kernel.State] // what it has of ours, as it said last
 	refresh   chan struct{}                // an interface has changed
+	changed   chan struct{}                // something that a check may track
 	quit      chan struct{}                // closed when the daemon begins to stop
 	stopping  atomic.Bool
 	recording sync.Mutex // of the record in the run directory, between its two writers
@@ -109,7 +111,7 @@ func Run(ctx context.Context, o Options) error {
 	tune()
 	d := &daemon{
 		opt: o, log: o.Log, started: time.Now(), hub: control.NewHub(),
-		refresh: make(chan struct{}, 1), quit: make(chan struct{}), reported: newBell(),
+		refresh: make(chan struct{}, 1), changed: make(chan struct{}, 1), quit: make(chan struct{}), reported: newBell(),
 	}
 	d.running.Store(&running{plan: &plan.Plan{Language: plan.Language, Node: o.Node}})
 	if err := d.open(); err != nil {
@@ -157,7 +159,7 @@ func (d *daemon) open() (err error) {
 		return err
 	}
 	d.notify = notify.New(notify.Options{Log: d.log})
-	d.health = health.New(health.Options{Log: d.log, OnState: d.checkChanged})
+	d.health = health.New(health.Options{Log: d.log, OnState: d.checkChanged, Look: d.sight})
 	return d.boot(&left)
 }
 
@@ -227,6 +229,7 @@ func (d *daemon) begin() (served <-chan error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	go func() { <-d.quit; cancel() }()
 	d.wg.Go(d.refresher)
+	d.wg.Go(d.lookOut)
 	d.wg.Go(d.keepHouse)
 	d.wg.Go(func() { watchdog(ctx, d.log, func() { d.engine.Stats() }) })
 	d.told = make(chan struct{})

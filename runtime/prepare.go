@@ -67,8 +67,14 @@ func prepared(p *plan.Plan) string {
 	for _, name := range slices.Sorted(maps.Keys(devices(p))) {
 		what = append(what, "interface "+name)
 	}
-	if n := len(p.Desired.Checks); n > 0 {
-		what = append(what, fmt.Sprintf("%d programs", n))
+	programs := 0
+	for i := range p.Desired.Checks {
+		if p.Desired.Checks[i].Script != nil {
+			programs++
+		}
+	}
+	if programs > 0 {
+		what = append(what, fmt.Sprintf("%d programs", programs))
 	}
 	return strings.Join(what, ", ")
 }
@@ -80,6 +86,15 @@ func (d *daemon) prepareLinks(after, before *plan.Plan) *control.Problem {
 	for _, name := range slices.Sorted(maps.Keys(devices(after))) {
 		if _, there := d.links.get(name); !there && !known[name] {
 			return d.noInterface(name, after)
+		}
+	}
+	for i := range after.Desired.Checks {
+		c := &after.Desired.Checks[i]
+		if c.Interface == nil || before.Desired.Check(c.Address) != nil {
+			continue
+		}
+		if _, there := d.links.get(c.Interface.Name); !there {
+			return d.noInterface(c.Interface.Name, after)
 		}
 	}
 	running := byKey(before)
@@ -119,6 +134,9 @@ func (d *daemon) noInterface(name string, p *plan.Plan) *control.Problem {
 			who = fmt.Sprintf(" (%s)", in.Address)
 			break
 		}
+	}
+	if who == "" {
+		who = " to track"
 	}
 	return &control.Problem{
 		Exit: 1, Code: codeInterface, Summary: fmt.Sprintf("there is no interface %s%s", name, who),

@@ -116,6 +116,7 @@ func (d *daemon) linkChanged(l kernel.Link) {
 	if wrongWith(l) != "" {
 		d.links.tell(d.engine, l.Name)
 	}
+	d.lookAgain()
 	select {
 	case d.refresh <- struct{}{}:
 	default:
@@ -183,6 +184,8 @@ func (d *daemon) tellTransitions() {
 }
 
 func (d *daemon) transition(t node.Transition) {
+	d.roles.told(&t)
+	d.lookAgain()
 	at := d.engine.WallTime(t.At)
 	in, run := d.instance(t.Instance)
 	if t.Replaced {

@@ -35,7 +35,7 @@ func Effective(base uint8, track []Track, state func(Addr) CheckState) (effectiv
 	sum := int(base)
 	for _, t := range track {
 		s := state(t.Check)
-		failed = failed || t.fails(s)
+		failed = failed || t.Fails(s)
 		if base == OwnerPriority || !t.counts(s) {
 			continue
 		}
@@ -61,8 +61,8 @@ func (t Track) delta() int {
 	return t.Weight
 }
 
-// fails reports whether the addresses should not be here while the check is in state s.
-func (t Track) fails(s CheckState) bool {
+// Fails reports whether the addresses should not be here while the check is in state s.
+func (t Track) Fails(s CheckState) bool {
 	bad := CheckDown
 	if t.Reverse {
 		bad = CheckUp

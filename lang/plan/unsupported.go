@@ -48,12 +48,8 @@ func (u *unsupported) add(is bool, a Addr, path string, src Src, what string, ar
 
 // check is asked with whether its state moves a priority.
 func (u *unsupported) check(c *Check, weighs bool) {
-	for _, kind := range []struct {
-		name string
-		set  bool
-	}{{"interface", c.Interface != nil}, {"route", c.Route != nil}, {"instance", c.Instance != nil}} {
-		u.add(kind.set, c.Address, kind.name, c.Src, "a check of %s", kind.name)
-	}
+	u.add(c.Interface != nil && c.Interface.Netns != "", c.Address, "interface", c.Src, "an interface in a network namespace")
+	u.add(c.Route != nil, c.Address, "route", c.Src, "a check of route")
 	u.add(c.File != nil && c.File.Value && weighs, c.Address, "file.value", c.Src, "the value of a file times a weight")
 	u.add(c.OnFail != OnFailHandOver, c.Address, "on_fail", c.Src, "on_fail = %q", c.OnFail)
 }
@@ -81,9 +77,6 @@ func (u *unsupported) instance(i *Instance) {
 		u.add(v.Label != "", i.Address, "vip.label", v.Src, "a label")
 		u.add(v.Scope != "", i.Address, "vip.scope", v.Src, "a scope")
 		u.add(v.Unadvertised, i.Address, "vip.advertise", v.Src, "advertise = false")
-	}
-	for _, t := range i.Track {
-		u.add(t.Reverse, i.Address, "track.reverse", t.Src, "reverse")
 	}
 	for _, m := range i.Members {
 		say(m.Speaks != "", "member", "a member that speaks %s", m.Speaks)

@@ -118,7 +118,6 @@ func TestWhatIsNotInThisReleaseIsSoundAndNamed(t *testing.T) {
 		{"not in adverts", in(func(i *Instance) {
 			i.VIPs = append(i.VIPs, VIP{Address: netip.MustParsePrefix("2001:db8::1/128"), Unadvertised: true})
 		}), "advertise"},
-		{"reverse", in(func(i *Instance) { i.Track[0].Reverse = true }), "reverse"},
 		{"another dialect", in(func(i *Instance) { i.Members[1].Speaks = "keepalived-2.2" }), "keepalived-2.2"},
 		{"a status address", in(func(i *Instance) { i.Members[1].Status = "172.29.88.225:7112" }), "status"},
 		{"a sync group", group, "sync group"},
@@ -133,18 +132,9 @@ func TestWhatIsNotInThisReleaseIsSoundAndNamed(t *testing.T) {
 			watch(p, Check{Address: "check.a", File: &File{Path: "/run/load", Value: true}})
 			p.Desired.Instances[0].Track[1].Weight = -2
 		}, "the value of a file"},
-		{"an interface", func(p *Plan) {
-			watch(p, Check{Address: "interface.bond1.100", Interface: &TrackedInterface{Name: "bond1.100"}})
-		}, "of interface"},
 		{"a route that is tracked", func(p *Plan) {
 			watch(p, Check{Address: "route.0.0.0.0/0", Route: &TrackedRoute{To: netip.MustParsePrefix("0.0.0.0/0")}})
 		}, "of route"},
-		{"another instance", func(p *Plan) {
-			two := p.Clone().Desired.Instances[0]
-			two.Address, two.VRID, two.VIPs[0].Address = "instance.VI_2", 52, netip.MustParsePrefix("172.29.88.223/32")
-			p.Desired.Instances = append(p.Desired.Instances, two)
-			watch(p, Check{Address: "instance.VI_2", Instance: &TrackedInstance{Address: "instance.VI_2"}})
-		}, "of instance"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -176,10 +166,20 @@ func TestProbesAreSupported(t *testing.T) {
 		{File: &File{Path: "/run/ok", Value: true}},
 		{Ping: &Ping{Address: netip.MustParseAddr("172.29.88.1")}},
 		{DNS: &DNS{Server: "127.0.0.1:53", Name: "example.net", Type: "A"}},
+		{Address: "interface.bond1.100", Interface: &TrackedInterface{Name: "bond1.100"}},
+		{Address: "instance.VI_2", Instance: &TrackedInstance{Address: "instance.VI_2"}},
 	} {
 		p := pair()
-		c.Address = "check.a"
+		if c.Instance != nil {
+			two := p.Clone().Desired.Instances[0]
+			two.Address, two.VRID, two.VIPs[0].Address = "instance.VI_2", 52, netip.MustParsePrefix("172.29.88.223/32")
+			p.Desired.Instances = append(p.Desired.Instances, two)
+		}
+		if c.Address == "" {
+			c.Address = "check.a"
+		}
 		watch(p, c)
+		p.Desired.Instances[0].Track[1].Reverse = true
 		for _, problem := range append(Verify(p), Unsupported(p)...) {
 			t.Errorf("%v: %v", c.Kinds(), problem)
 		}

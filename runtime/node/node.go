@@ -190,10 +190,10 @@ func (n *Node) check(a plan.Addr) plan.CheckState {
 	return plan.CheckUnknown
 }
 
-// failing names the first check without weight that is down.
+// failing names the first check without weight that fails.
 func (n *Node) failing(i *plan.Instance) string {
 	for _, t := range i.Track {
-		if t.Weight == 0 && n.check(t.Check) == plan.CheckDown {
+		if t.Fails(n.check(t.Check)) {
 			return t.Check.Kind() + " " + t.Check.Name()
 		}
 	}
