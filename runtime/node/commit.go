@@ -131,10 +131,8 @@ func (n *Node) restart(r *router, i *plan.Instance, host Host, formers []Former,
 	n.identify(r, i.Wire(), formers)
 	r.instance, r.core, r.source, r.sources = i, vrrp.New(spec), host.Source, sourcesOf(formers)
 	r.leaving, r.broken, r.failing = false, "", ""
+	r.stamp, n.dirty = held, true // for what the kernel has said of its addresses
 	n.begins(r, vrrp.Event{Kind: vrrp.Start, Holding: held, Fresh: held})
-	if what := n.refusal(r); held && what != "" { // the kernel has said so before, and will not again
-		n.step(r, vrrp.Event{Kind: vrrp.Refused, Refusal: what})
-	}
 	n.transition(r, r.core.Role(), "in the plan again")
 }
 

@@ -29,9 +29,21 @@ func (n *Node) settle() {
 			continue
 		}
 		r.stamp, r.gen = false, n.gen
-		if r.claimed && len(without(r.pending, r.spare)) == 0 {
-			n.step(r, vrrp.Event{Kind: vrrp.Installed})
+		if r.claimed {
+			n.recall(r)
 		}
+	}
+}
+
+// recall tells a router what the kernel has said of its addresses already: where nothing
+// else is wanted than before, it will not say it again.
+func (n *Node) recall(r *router) {
+	if len(without(r.pending, r.spare)) == 0 {
+		n.step(r, vrrp.Event{Kind: vrrp.Installed})
+		return
+	}
+	if what := n.refusal(r); what != "" && n.report.Gen >= n.gen {
+		n.step(r, vrrp.Event{Kind: vrrp.Refused, Refusal: what})
 	}
 }
 
