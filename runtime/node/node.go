@@ -166,20 +166,26 @@ func tracks(i *plan.Instance, check plan.Addr) bool {
 }
 
 // weigh computes the effective priority anew and tells the router, if it has changed or
-// if always is set.
+// if always is set. A failure that begins comes before it, and one that ends after it: a
+// router that has two reasons to leave, one after the other, leaves once.
 func (n *Node) weigh(r *router, always bool) {
 	priority, parts, failed := plan.Effective(r.instance.Priority, r.instance.Track, n.check)
 	r.parts = parts
+	if failed {
+		n.fails(r, n.failing(r.instance))
+	}
 	if always || priority != r.core.Effective() {
 		n.step(r, vrrp.Event{Kind: vrrp.Priority, Priority: priority})
 	}
-	failing := ""
-	if failed {
-		failing = n.failing(r.instance)
+	if !failed {
+		n.fails(r, "")
 	}
-	if failing != r.failing {
-		r.failing = failing
-		n.step(r, vrrp.Event{Kind: vrrp.Failing, Failing: failing})
+}
+
+func (n *Node) fails(r *router, what string) {
+	if what != r.failing {
+		r.failing = what
+		n.step(r, vrrp.Event{Kind: vrrp.Failing, Failing: what})
 	}
 }
 

@@ -301,7 +301,11 @@ func (r *Router) setPriority(now Instant, p uint8, out []Effect) []Effect {
 	case r.role == Active && r.outdone && (p < before || !wasOutdone):
 		return r.offer(now, out)
 	case r.role == Leaving:
-		return r.reconsider(now, "its priority rose again", out)
+		why := "no other member would take the addresses"
+		if p > before {
+			why = "its priority rose again"
+		}
+		return r.reconsider(now, why, out)
 	}
 	return out
 }
