@@ -21,7 +21,9 @@ var update = flag.Bool("update", false, "rewrite testdata")
 // means on an active and on a backup is testdata/impact.txt: read a change of it first.
 var edits = []struct {
 	name string
-	on   string // node, lb1 if empty
+	on   string    // node, lb1 if empty
+	down plan.Addr // a check
+	up   plan.Addr
 	from func(*plan.Plan)
 	to   func(*plan.Plan)
 }{
@@ -44,6 +46,29 @@ var edits = []struct {
 	{name: "preempt on below the other",
 		from: func(p *plan.Plan) { vi(p).Preempt = false; setPriority(p, 90) }, to: func(p *plan.Plan) { setPriority(p, 90) }},
 	{name: "preempt_delay", to: func(p *plan.Plan) { vi(p).PreemptDelayMs = 5000 }},
+
+	{name: "priorities change places",
+		to: func(p *plan.Plan) { setPriority(p, 100); vi(p).Members[1].Priority = 50 }},
+	{name: "both priorities down, the other one's further", to: func(p *plan.Plan) { setPriority(p, 60); vi(p).Members[1].Priority = 50 }},
+	{name: "backup raised over an active that is raised too", on: "lb2", to: func(p *plan.Plan) {
+		setPriority(p, 130)
+		vi(p).Members[0].Priority = 150
+	}},
+	{name: "preempt off and priority below the other's", to: func(p *plan.Plan) { vi(p).Preempt = false; setPriority(p, 90) }},
+	{name: "a weight that adds", on: "lb2", up: "script.disk", to: func(p *plan.Plan) {
+		again(p, "script.disk")
+		vi(p).Track = append(vi(p).Track, plan.Track{Check: "script.disk", Weight: 20, Src: plan.Src{0, 81, 3, 81, 9}})
+	}},
+	{name: "a check that is down is tracked without a weight", down: "script.disk",
+		from: func(p *plan.Plan) { again(p, "script.disk") }, to: func(p *plan.Plan) {
+			again(p, "script.disk")
+			vi(p).Track = append(vi(p).Track, plan.Track{Check: "script.disk", Src: plan.Src{0, 81, 3, 81, 9}})
+		}},
+	{name: "renamed and another router_id", to: func(p *plan.Plan) { vi(p).Address, vi(p).Name, vi(p).VRID = "instance.VI_X", "VI_X", 52 }},
+	{name: "moved and another router_id", to: func(p *plan.Plan) {
+		vi(p).Address, vi(p).Name, vi(p).VRID = "instance.VI_X", "VI_X", 52
+		p.Moved = []plan.Move{{From: "instance.VI_1", To: "instance.VI_X"}}
+	}},
 
 	{name: "vip added", to: func(p *plan.Plan) { vi(p).VIPs = append(vi(p).VIPs, aVIP("172.29.88.223")) }},
 	{name: "vip removed", from: func(p *plan.Plan) { vi(p).VIPs = append(vi(p).VIPs, aVIP("172.29.88.223")) }, to: func(*plan.Plan) {}},
@@ -186,7 +211,14 @@ func TestImpactOfEveryEdit(t *testing.T) {
 		}
 		tt.to(after)
 		for _, role := range []string{"active", "backup"} {
-			changes, summary := Plans(before, after, roles(role))
+			now := roles(role)
+			if tt.down != "" {
+				now.Checks[tt.down] = plan.CheckDown
+			}
+			if tt.up != "" {
+				now.Checks[tt.up] = plan.CheckUp
+			}
+			changes, summary := Plans(before, after, now)
 			fmt.Fprintf(&out, "-- %s, %s %s\n%s", tt.name, node, role, describe(withoutLists(changes), summary))
 		}
 		out.WriteString("\n")
