@@ -15,6 +15,8 @@ type stand struct {
 	rival     plan.Member
 	contested bool // there is a rival
 	best      uint8
+	// least is the lowest that the rival is while it may still have the plan before.
+	least uint8
 }
 
 func (e *edit) stand(in *plan.Instance) stand {
@@ -23,8 +25,19 @@ func (e *edit) stand(in *plan.Instance) stand {
 	s.rival, s.contested = highest(in, e.differ.after.Node)
 	if s.contested {
 		s.best = best(in, s.rival)
+		s.least = s.best
 	}
 	return s
+}
+
+// stands is how this node stands before and after. The others have the plan before until
+// they have this one: whoever measures itself against them does so by the worse of both.
+func (e *edit) stands() (b, a stand) {
+	b, a = e.stand(e.before), e.stand(e.after)
+	if b.contested {
+		a.least = min(a.least, b.best)
+	}
+	return b, a
 }
 
 // state is what is known of a check under its new name.
@@ -43,7 +56,7 @@ func best(in *plan.Instance, m plan.Member) uint8 {
 
 // wins reports whether a backup would take over from the best other member.
 func (s stand) wins() bool {
-	return s.contested && s.preempt && !s.failed && s.effective > s.best
+	return s.contested && s.preempt && !s.failed && s.effective > s.least
 }
 
 // takeover is how long an active with the given effective priority stays active beside
@@ -60,38 +73,55 @@ func takeover(in *plan.Instance, effective uint8, failed bool, m plan.Member) (t
 	case m.Priority > effective:
 		return skew(in, m.Priority), true
 	case best(in, m) > effective:
-		return downInterval(in, m.Priority) + time.Duration(in.PreemptDelayMs)*time.Millisecond, true
+		return patience(in, m.Priority), true
 	}
 	return 0, false
 }
 
 // election is what all edits of one instance together mean for who is active.
 func (e *edit) election() Impact {
-	b, a := e.stand(e.before), e.stand(e.after)
+	b, a := e.stands()
 	if !e.holds() {
 		return e.asBackup(b, a)
 	}
 	if !a.contested {
 		return e.onActive(Impact{Class: Stays, Reason: ReasonAlone, Text: "no other member"})
 	}
-	wait, moves := takeover(e.after, a.effective, a.failed, a.rival)
+	rival, wait, moves := e.overtaken(b, a)
 	touched := a.effective < b.effective || a.failed && !b.failed || a.preempt && !b.preempt
 	if moves && touched {
-		return e.lost(a, wait)
+		return e.lost(a, rival, wait)
 	}
 	return e.onActive(kept(b, a, moves))
 }
 
+// overtaken reports whether a member takes over from this node, with the plan after or
+// with the one before, and how long that takes at most.
+func (e *edit) overtaken(b, a stand) (rival plan.Member, wait time.Duration, moves bool) {
+	if wait, moves = takeover(e.after, a.effective, a.failed, a.rival); moves {
+		return a.rival, wait, true
+	}
+	if b.contested && b.preempt && b.best > a.effective { // nobody offers it anything
+		return b.rival, patience(e.before, b.rival.Priority), true
+	}
+	return a.rival, 0, false
+}
+
+// patience is how long a member waits before it takes over from a lesser active.
+func patience(in *plan.Instance, priority uint8) time.Duration {
+	return downInterval(in, priority) + time.Duration(in.PreemptDelayMs)*time.Millisecond
+}
+
 // lost: the active node gives the addresses to a better one, which answers before this
 // one stops; clients wait for the ARP update, at worst for one advert.
-func (e *edit) lost(a stand, wait time.Duration) Impact {
+func (e *edit) lost(a stand, rival plan.Member, wait time.Duration) Impact {
 	i := Impact{Class: Moves, VIPs: e.vips(), Reason: ReasonOutranked, Gap: Gap{MaxMs: e.after.AdvertMs}}
 	why := ""
 	if a.failed {
 		i.Reason, why = ReasonFailing, ", a check fails here"
 	}
 	i.Text = fmt.Sprintf("to %s (%d) %s%s; gap: ARP update only, about 0 ms, 1 advert at worst",
-		a.rival.Node, a.rival.Priority, within(wait), why)
+		rival.Node, rival.Priority, within(wait), why)
 	return i
 }
 
@@ -111,13 +141,19 @@ func kept(b, a stand, outranked bool) Impact {
 }
 
 func (e *edit) asBackup(b, a stand) Impact {
-	if !a.wins() || b.wins() {
+	switch {
+	case a.failed && !b.failed:
+		return Impact{
+			Class: Weakens, Reason: ReasonUnfit, VIPs: e.vips(),
+			Text: fmt.Sprintf("a check fails here: %s does not stand by until it works again", e.differ.after.Node),
+		}
+	case !a.wins() || b.wins():
 		return Impact{Class: None, Reason: ReasonStaysBackup}
 	}
-	wait := downInterval(e.after, a.effective) + time.Duration(e.after.PreemptDelayMs)*time.Millisecond
+	wait := patience(e.after, a.effective)
 	return Impact{
 		Class: Moves, VIPs: e.vips(), Reason: ReasonOutranks, Gap: Gap{MaxMs: e.after.AdvertMs},
-		Text: fmt.Sprintf("here %s: %d is above %s (%d)", within(wait), a.effective, a.rival.Node, a.best),
+		Text: fmt.Sprintf("here %s: %d is above %s (%d)", within(wait), a.effective, a.rival.Node, a.least),
 	}
 }
 

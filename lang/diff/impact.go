@@ -268,7 +268,7 @@ func tracked(e *edit, l leaf) Impact {
 			Class: Weakens, Reason: ReasonTracksLess, VIPs: e.vips(),
 			Text: l.key + " no longer moves the addresses",
 		}, election)
-	case election.Class.Rank() >= Moves.Rank():
+	case election.Class.Rank() >= Weakens.Rank():
 		return election
 	}
 	return Impact{Class: None, Reason: ReasonTracksMore}
@@ -347,6 +347,9 @@ func (e *edit) transfer(l leaf, address netip.Prefix) (Impact, bool) {
 		i.Class, i.Text = Outage, between(l, name)+"; the instance that gets it is not active here"
 	case holds(to):
 		i.Class, i.Text = Outage, between(l, name)+"; another node answers for it too until it applies this"
+	case i.Pairwise && (l.added() && e.before == nil || l.removed() && other.before == nil):
+		i.Class = Outage
+		i.Text = between(l, name) + ", a virtual router that nobody else has yet: it turns active beside the one that is"
 	default:
 		i = Impact{Class: None, Reason: ReasonVIPTransferred, Pairwise: i.Pairwise}
 	}

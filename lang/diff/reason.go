@@ -28,6 +28,7 @@ const (
 	ReasonRivalRaised = "other_member_raised" // which preempts when it has the plan
 	ReasonOutranked   = "active_outranked"
 	ReasonFailing     = "active_fails_its_check"
+	ReasonUnfit       = "backup_fails_its_check"
 	ReasonOutranks    = "backup_outranks_active"
 	ReasonStaysBackup = "not_active_here"
 	ReasonPreemptOff  = "preemption_off"
