@@ -245,23 +245,26 @@ func facesIn(f *Fact, key plan.WireKey) int {
 // S2: adverts with a priority above 0 leave only while active; goodbyes only when a
 // router leaves, three at the most for each departure.
 func S2(*World) Watch {
-	said := map[site]int{}
+	said, most := map[site]int{}, map[site]int{}
 	return func(f *Fact) string {
 		follow(f, said)
+		follow(f, most)
 		return adverts(f, func(key plan.WireKey, priority uint8) string {
 			s := site{f.Machine, key}
 			before, now := roleIn(f.Before, key), roleIn(f.View, key)
 			if in := router(f.Before, key); f.Cause == Committed && in != nil && in.Leaving {
-				said[s] = 0 // it is taken back, and may leave again
+				said[s], most[s] = 0, 0 // it is taken back, and may leave again
 			}
 			if priority > 0 {
-				said[s] = 0
+				said[s], most[s] = 0, 0
 				if before != vrrp.Active && now != vrrp.Active && !passed(f, key, vrrp.Active) {
 					return fmt.Sprintf("%s sends priority %d as %s, then %s", s, priority, before, now)
 				}
 				return ""
 			}
-			if said[s]++; said[s] > 3*facesIn(f, key) {
+			// As many identities as it had at most: one may be retired in between.
+			most[s] = max(most[s], facesIn(f, key))
+			if said[s]++; said[s] > 3*most[s] {
 				return fmt.Sprintf("%s says goodbye for the fourth time", s)
 			}
 			if before != vrrp.Leaving && now != vrrp.Leaving && before != vrrp.Active {
