@@ -276,6 +276,9 @@ func (e *emitter) command(h *mergedHook) string {
 	for _, m := range e.machines {
 		parts = append(parts, fmt.Sprintf("%s = %s", m.label, list(h.run(m))))
 	}
+	for _, s := range e.standins {
+		parts = append(parts, fmt.Sprintf(`%s = ["/bin/true"]`, s.label))
+	}
 	return fmt.Sprintf("{ %s }[self.name]", strings.Join(parts, ", "))
 }
 
@@ -623,8 +626,8 @@ func (e *emitter) vip(g *group, v *vip) {
 		name string
 		s    setting
 	}{
-		{"interface", byNode(g.machines(), device, "null")}, {"install_prefix", byNode(g.machines(), install, "false")},
-		{"label", byNode(g.machines(), labels, "null")}, {"scope", byNode(g.machines(), scope, `"global"`)},
+		{"interface", byNode(g.machines(), device, "null", g.others()...)}, {"install_prefix", byNode(g.machines(), install, "false", g.others()...)},
+		{"label", byNode(g.machines(), labels, "null", g.others()...)}, {"scope", byNode(g.machines(), scope, `"global"`, g.others()...)},
 		{"advertise", setting{}},
 	}
 	if v.p.Unadvertised {
@@ -910,6 +913,9 @@ func (b *block) body(member int, inner func(int)) {
 			}
 			parts = append(parts, fmt.Sprintf("%s = %s", b.g.members[i].m.label, v))
 		}
+		for _, label := range b.g.others() {
+			parts = append(parts, fmt.Sprintf("%s = %s", label, first))
+		}
 		b.e.out.add(fmt.Sprintf("%s = { %s }[self.name]", a.name, strings.Join(parts, ", ")))
 	}
 	if inner != nil {
@@ -1000,7 +1006,7 @@ func (e *emitter) announce(g *group) {
 		if e.opts.Explicit && equal(all) && all[0].expr == "" {
 			all = g.each("announce." + key + " default")
 		}
-		s := byNode(g.machines(), all, map[string]string{"repeat": "5", "delay": `"5s"`, "refresh": `"60s"`}[key])
+		s := byNode(g.machines(), all, map[string]string{"repeat": "5", "delay": `"5s"`, "refresh": `"60s"`}[key], g.others()...)
 		if s.expr == "" {
 			continue
 		}

@@ -210,13 +210,13 @@ func (e *emitter) mailBlock() {
 	})
 	name := fmt.Sprintf("notify %q", e.mail)
 	e.out.begin(name, name, blocks...)
-	e.out.attr("on", byNode(e.mailers, on, ""))
+	e.out.attr("on", byNode(e.mailers, on, "", e.silent()...))
 	e.out.add("")
 	e.out.begin("email", "")
-	e.out.attr("to", byNode(e.mailers, to, ""))
-	e.out.attr("from", byNode(e.mailers, from, ""))
-	e.out.attr("relay", byNode(e.mailers, server, ""))
-	if t := byNode(e.mailers, timeout, `"30s"`); t.expr != "" {
+	e.out.attr("to", byNode(e.mailers, to, "", e.silent()...))
+	e.out.attr("from", byNode(e.mailers, from, "", e.silent()...))
+	e.out.attr("relay", byNode(e.mailers, server, "", e.silent()...))
+	if t := byNode(e.mailers, timeout, `"30s"`, e.silent()...); t.expr != "" {
 		e.out.attr("timeout", t)
 	}
 	e.out.end()

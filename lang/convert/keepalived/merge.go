@@ -335,7 +335,8 @@ func joined(all []setting) setting {
 }
 
 // byNode writes a setting whose value depends on the node: { lb1 = ..., lb2 = ... }[self.name].
-func byNode(machines []*machine, all []setting, def string) setting {
+// The others get the default.
+func byNode(machines []*machine, all []setting, def string, others ...string) setting {
 	if equal(all) {
 		return joined(all)
 	}
@@ -349,8 +350,37 @@ func byNode(machines []*machine, all []setting, def string) setting {
 		parts = append(parts, fmt.Sprintf("%s = %s", machines[i].label, expr))
 		out.dirs = append(out.dirs, s.dirs...)
 	}
+	for _, label := range others {
+		expr := def
+		if expr == "" {
+			expr = all[0].expr
+		}
+		parts = append(parts, fmt.Sprintf("%s = %s", label, expr))
+	}
 	out.expr = fmt.Sprintf("{ %s }[self.name]", strings.Join(parts, ", "))
 	return out
+}
+
+// others are the members whose files were not given: an expression by node has a value for
+// them too.
+func (g *group) others() (labels []string) {
+	for _, s := range g.standins {
+		labels = append(labels, s.label)
+	}
+	return labels
+}
+
+// silent are all nodes but those that mail: the block is read for them too.
+func (e *emitter) silent() (labels []string) {
+	for _, m := range e.machines {
+		if !slices.Contains(e.mailers, m) {
+			labels = append(labels, m.label)
+		}
+	}
+	for _, s := range e.standins {
+		labels = append(labels, s.label)
+	}
+	return labels
 }
 
 func (g *group) machines() []*machine {
