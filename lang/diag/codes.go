@@ -258,6 +258,7 @@ var entries = []Entry{
 	{"HA4015", "A script that is not there", true, "keepalived does not track a script that no file defines, or that is defined further down.", "track_script { chk } without vrrp_script", "Define it above, or take the line out."},
 	{"HA4016", "Nothing to run", true, "The originals hold no instance that could be converted.", "a file with LVS only", "Convert the files that hold vrrp_instance."},
 	{"HA4017", "An address in two instances", true, "Two instances of one machine have the same VIP on one interface; the result gives it to the first.", "the same virtual_ipaddress twice", "Take it out of one of the two."},
+	{"HA4020", "A unicast address that nothing tells", false, "The files of several machines were given, and neither a machine's own nor the lists of the others say where its adverts come from.", "unicast_peer without unicast_src_ip in two files that are alike", "Write unicast_src_ip into the file of that machine."},
 	{"HA4018", "Two nodes with one address", false, "The originals give two nodes the same source address: an error with unicast, where each would be its own peer.", "mcast_src_ip copied from the other node", "Correct it in one of the originals."},
 	{"HA4019", "A peer whose file was not given", true, "unicast_peer names a machine whose keepalived.conf is not among the files: the result knows nothing of it but its address.", "one file of a unicast pair", "Convert the files of all machines together, or complete the node and its member block."},
 

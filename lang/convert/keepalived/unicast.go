@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"hafile/lang/diag"
 	"hafile/lang/plan"
 )
 
@@ -377,6 +378,10 @@ func (e *emitter) standIns(g *group) {
 	}
 	for _, in := range g.members {
 		e.asymmetric(g, in)
+		if len(g.members) > 1 && !in.source.IsValid() && !in.m.own(in.six()).IsValid() {
+			in.dir.src.report(diag.Error, "HA4020", in.dir.where(), fmt.Sprintf("The address of %s is not known", in.m.label),
+				fmt.Sprintf("The other members of %q send their adverts there, and neither its own file nor their lists of peers tell which it is. Write unicast_src_ip into the file of %s and convert again.", in.name, in.m.label))
+		}
 	}
 }
 
