@@ -1,6 +1,10 @@
 package diff
 
-import "hafile/lang/plan"
+import (
+	"slices"
+
+	"hafile/lang/plan"
+)
 
 // Budget is how long the clients of an instance's VIPs may wait when one member fails
 // and the next takes over, from the VRRP timers (RFC 9568, 6.1).
@@ -32,7 +36,7 @@ type CheckBudget struct {
 func Budgets(p *plan.Plan) []Budget {
 	var all []Budget
 	for i := range p.Desired.Instances {
-		in := &p.Desired.Instances[i]
+		in := withGroups(p, &p.Desired.Instances[i])
 		for _, from := range in.Members {
 			for _, to := range in.Members {
 				if from.Node != to.Node {
@@ -42,6 +46,24 @@ func Budgets(p *plan.Plan) []Budget {
 		}
 	}
 	return all
+}
+
+// withGroups is an instance that tracks what its sync groups track: what moves one of
+// them moves them all.
+func withGroups(p *plan.Plan, in *plan.Instance) *plan.Instance {
+	out := *in
+	out.Track = slices.Clone(in.Track)
+	for _, g := range p.Desired.Groups {
+		if !slices.Contains(g.Instances, in.Address) {
+			continue
+		}
+		for _, t := range g.Track {
+			if !slices.ContainsFunc(out.Track, func(o plan.Track) bool { return o.Check == t.Check }) {
+				out.Track = append(out.Track, t)
+			}
+		}
+	}
+	return &out
 }
 
 func budget(p *plan.Plan, in *plan.Instance, from, to plan.Member) Budget {

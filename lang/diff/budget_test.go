@@ -54,3 +54,27 @@ func TestTakeoverOfACheck(t *testing.T) {
 		})
 	}
 }
+
+// What a sync group tracks moves each of its instances, and counts once where an instance
+// tracks it, too.
+func TestBudgetCountsWhatASyncGroupTracks(t *testing.T) {
+	p := seed("lb1")
+	in := &p.Desired.Instances[0]
+	tracks := in.Track
+	want := Budgets(p)
+	p.Desired.Groups = []plan.Group{{Address: "sync_group.both", Instances: []plan.Addr{in.Address}, Track: tracks}}
+	if d := cmp.Diff(want, Budgets(p)); d != "" {
+		t.Errorf("tracked by both (-want +got):\n%s", d)
+	}
+	in.Track = nil
+	if d := cmp.Diff(want, Budgets(p)); d != "" {
+		t.Errorf("tracked by the group (-want +got):\n%s", d)
+	}
+	if len(in.Track) != 0 {
+		t.Error("the plan was changed")
+	}
+	p.Desired.Groups[0].Instances = []plan.Addr{"instance.other"}
+	if got := Budgets(p)[0].Checks; len(got) != 0 {
+		t.Errorf("another group's checks count: %v", got)
+	}
+}
