@@ -139,7 +139,7 @@ func ranges(ds diag.Diagnostics) string {
 
 func text(ds diag.Diagnostics, r *Result) string {
 	var b bytes.Buffer
-	_ = diag.Render(&b, ds, diag.Options{Sources: r.Files})
+	_ = diag.Render(&b, ds, diag.Options{Sources: r.Files, Width: diag.PageWidth})
 	return b.String()
 }
 

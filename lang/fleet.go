@@ -297,6 +297,7 @@ func (c *compiler) weigh(in *instance) {
 		return
 	}
 	preferred, next := ranked(in)
+	c.cancelled(in, preferred)
 	for _, t := range preferred.plan.Track {
 		// What reverse does is written on purpose, and is no failure that moves something.
 		if t.Weight != 0 && !t.Reverse && !pivotal(preferred, next, t) {
@@ -321,6 +322,23 @@ func (c *compiler) clamped(in *instance, m *member) {
 		c.report(diag.Warning, "HA1302", c.trackRange(m), in.obj.Addr, fmt.Sprintf("the priority of %s rises above 254 in %s", m.name, in.obj.Addr),
 			fmt.Sprintf("%d + %d = %d with everything up; it is held at 254, and the rest of the weights is lost. Let them sum up to %d at most.", p, pos, p+pos, 254-p))
 	}
+}
+
+// cancelled is HA1302 too: what one failure takes away another one adds, so that the
+// member that everything has failed on stands as if nothing had.
+func (c *compiler) cancelled(in *instance, m *member) {
+	var down []string
+	for _, t := range m.plan.Track {
+		if t.Weight != 0 {
+			down = append(down, string(t.Check))
+		}
+	}
+	all := effective(m, func(plan.Addr) bool { return true })
+	if len(down) < 2 || m.plan.Priority == plan.OwnerPriority || all != effective(m, none) {
+		return
+	}
+	c.report(diag.Warning, "HA1302", c.trackRange(m), in.obj.Addr, fmt.Sprintf("the weights of %s cancel out in %s", m.name, in.obj.Addr),
+		fmt.Sprintf("With %s down it has %d, as with all of them up, and keeps the addresses. Take reverse away, or give the weights different sizes.", strings.Join(down, " and "), all))
 }
 
 func (c *compiler) trackRange(m *member) diag.Range {

@@ -139,6 +139,9 @@ func (v *view) documentLine(value any) error { return json.NewEncoder(v.out).Enc
 func (v *view) diagnostics(ds diag.Diagnostics, sources map[string][]byte) error {
 	v.clearLive()
 	_, width := terminalOf(v.err)
+	if width == 0 {
+		width = diag.PageWidth
+	}
 	return diag.Render(v.err, ds, diag.Options{Sources: sources, Color: v.color, Width: width, Limit: diagnosticsMax})
 }
 

@@ -9,6 +9,9 @@ import (
 	"unicode/utf8"
 )
 
+// PageWidth is for what is no terminal: logs of CI and mails are read by people, too.
+const PageWidth = 100
+
 // Options of the text renderer.
 type Options struct {
 	// Sources are the files that ranges point into; a file that is missing shows no snippet.
