@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"hafile/lang/diag"
 	"hafile/lang/plan"
 	"hafile/lang/render"
 	"hafile/runtime/control"
@@ -36,6 +37,38 @@ func hostFacts(p *plan.Plan, status *control.Status) render.Facts {
 		f.Peers = unheard(status)
 	}
 	return f
+}
+
+// unsafePrograms is HA2201 of what this machine has: programs that are there and that the
+// daemon would not run, because others than root can replace them. What is missing is no
+// warning: apply refuses it.
+func unsafePrograms(p *plan.Plan, status *control.Status) diag.Diagnostics {
+	if status == nil && !isHere(p) {
+		return nil
+	}
+	var ds diag.Diagnostics
+	look := func(a plan.Addr, path, user string) {
+		found := host.LookAt(path, user)
+		if !found.Found || found.Refused == nil {
+			return
+		}
+		ds = append(ds, diag.Diagnostic{
+			Severity: diag.Warning, Code: "HA2201", Address: a, Node: p.Node,
+			Summary: fmt.Sprintf("%s would be refused on this machine", path),
+			Detail:  fmt.Sprintf("%v. hafile apply refuses the plan until that is so: give it, and the directories above it, to root, and the right to write to nobody else.", found.Refused),
+		})
+	}
+	for _, c := range p.Desired.Checks {
+		if c.Script != nil {
+			look(c.Address, c.Script.Command[0], c.Script.User)
+		}
+	}
+	for _, n := range p.Desired.Notifies {
+		if n.Exec != nil {
+			look(n.Address, n.Exec.Command[0], n.Exec.User)
+		}
+	}
+	return ds
 }
 
 // isHere reports whether a plan is for the machine that this is, by its addresses.

@@ -52,6 +52,7 @@ func (c *cli) fleetPlans(ctx context.Context, v *view, target string, o *planOpt
 	if err != nil {
 		return nil, nil, nil, err
 	}
+	o.limited(conf)
 	a, err := c.parseAgainst(o.against, target, &o.vars)
 	if err != nil {
 		return nil, nil, nil, err

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -140,6 +141,13 @@ func (c *cli) compiled(v *view, target string, vars *varFlags, node func(*lang.R
 	return conf, nil
 }
 
+// limited takes over what the files let plan and apply do, where -max-impact says nothing.
+func (o *planOptions) limited(conf *config) {
+	if o.maxImpact == "" {
+		o.maxImpact = conf.MaxImpact
+	}
+}
+
 // makePlan compiles, asks what runs, and compares. Where no daemon is reached the plan is
 // against an empty node, and says so.
 func (c *cli) makePlan(ctx context.Context, v *view, target string, o *planOptions, life time.Duration) (*planfile.Document, render.Facts, error) {
@@ -150,6 +158,7 @@ func (c *cli) makePlan(ctx context.Context, v *view, target string, o *planOptio
 	if err != nil {
 		return nil, render.Facts{}, err
 	}
+	o.limited(conf)
 	a, err := c.parseAgainst(o.against, target, &o.vars)
 	if err != nil {
 		return nil, render.Facts{}, err
@@ -180,10 +189,14 @@ func (c *cli) planNode(ctx context.Context, v *view, conf *config, node string, 
 	} else if err != nil {
 		return nil, nil, err
 	}
+	found := conf.diags
+	if a.isDaemon() {
+		found = append(slices.Clone(found), unsafePrograms(conf.Plans[node], status)...)
+	}
 	return planfile.New(planfile.Input{
 		HafileVersion: version, Plan: conf.Plans[node], Running: running,
 		Inputs:      planfile.Inputs{Files: conf.Hashes, Vars: conf.Variables, Env: conf.Env},
-		Diagnostics: conf.diags, Accepted: conf.Accepted, Now: time.Now(), Lifetime: life,
+		Diagnostics: found, Accepted: conf.Accepted, Now: time.Now(), Lifetime: life,
 	}), status, nil
 }
 
