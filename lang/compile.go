@@ -154,7 +154,7 @@ func blinds(ds diag.Diagnostics) bool {
 }
 
 func evalInputs(in Inputs) eval.Inputs {
-	out := eval.Inputs{Env: in.Env, AllowEnv: in.AllowEnv, Clock: in.Clock}
+	out := eval.Inputs{Env: in.Env, AllowEnv: in.AllowEnv, Clock: in.Clock, Self: in.Self}
 	for _, v := range in.Vars {
 		out.Vars = append(out.Vars, eval.Var(v))
 	}

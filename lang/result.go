@@ -38,6 +38,9 @@ type Inputs struct {
 	Node func(*Result) string
 	// Clock measures expressions, for Result.Timings; nil: nothing is measured.
 	Clock func() time.Duration
+	// Self lets outputs of the root module say self and mean this node, for whoever asks
+	// on the spot; no plan depends on an output. Empty: they cannot.
+	Self string
 }
 
 // Var is one -var (Name and Value) or one -var-file (File and Data).

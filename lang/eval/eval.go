@@ -23,6 +23,8 @@ type Inputs struct {
 	AllowEnv []string
 	// Clock measures how long expressions take, for Timings; nil: nothing is measured.
 	Clock func() time.Duration
+	// Self is the node that outputs of the root may call self; empty: they may not.
+	Self string
 }
 
 // Var is one -var (Name, Value) or one -var-file (File, Data).

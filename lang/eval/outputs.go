@@ -53,6 +53,9 @@ func (e *Evaluator) outputValue(d *module.Decl) (cty.Value, bool) {
 
 func (e *Evaluator) output(d *module.Decl) (Output, bool) {
 	s := scope{addr: e.addr("output." + d.Name)}
+	if e.in.Self != "" {
+		s.self = e.node(e.in.Self)
+	}
 	dec := decoder{Evaluator: e, decl: d}
 	b := dec.block(d.Block.Body, d.Schema, s)
 	o := Output{Name: d.Name, Description: Or(b, "description", ""), Sensitive: Or(b, "sensitive", false)}
