@@ -16,14 +16,17 @@ import (
 
 func (c *cli) consoleCommand() *cobra.Command {
 	var vars varFlags
+	var node string
 	cmd := &cobra.Command{
 		Use:     "console [DIR]",
 		Short:   "Evaluate expressions, one a line, with the names of the files",
 		Example: "  echo 'cidrhost(\"10.0.0.0/24\", 10)' | hafile console\n  echo 'instance.web.preferred' | hafile console",
 		Args:    cobra.MaximumNArgs(1),
-		RunE:    func(_ *cobra.Command, args []string) error { return c.console(target(args), &vars) },
+		RunE:    func(_ *cobra.Command, args []string) error { return c.console(target(args), node, &vars) },
 	}
 	vars.register(cmd.Flags())
+	cmd.Flags().StringVar(&node, "node", "", "let self be node `NAME`")
+	c.completeNode(cmd)
 	return cmd
 }
 
@@ -33,7 +36,7 @@ const (
 	consoleOutput = "hafile_console"
 )
 
-func (c *cli) console(dir string, vars *varFlags) error {
+func (c *cli) console(dir, node string, vars *varFlags) error {
 	v := c.view()
 	if dir == "" {
 		dir = "."
@@ -43,6 +46,17 @@ func (c *cli) console(dir string, vars *varFlags) error {
 		return err
 	}
 	defer p.root.Close()
+	if node != "" {
+		conf, err := c.load(dir, vars)
+		if err != nil {
+			return err
+		}
+		if _, err := selectNode(conf, node); err != nil {
+			return err
+		}
+	}
+	in := c.inputs(vars)
+	in.Self = node
 	failed := false
 	lines := bufio.NewScanner(v.in)
 	for v.prompt(); lines.Scan(); v.prompt() {
@@ -53,7 +67,7 @@ func (c *cli) console(dir string, vars *varFlags) error {
 		if expr == "exit" {
 			break
 		}
-		res, ds := lang.Compile(beside{p.root.FS(), p.rel, expr}, p.rel, c.inputs(vars))
+		res, ds := lang.Compile(beside{p.root.FS(), p.rel, expr}, p.rel, in)
 		ds = onlyErrors(ds)
 		if len(ds) > 0 {
 			failed = true
