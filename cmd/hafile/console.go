@@ -51,7 +51,7 @@ func (c *cli) console(dir, node string, vars *varFlags) error {
 		if err != nil {
 			return err
 		}
-		if _, err := selectNode(conf, node); err != nil {
+		if _, err := selectNode(conf.Result, node); err != nil {
 			return err
 		}
 	}
