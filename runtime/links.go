@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"time"
 
 	"hafile/lang/plan"
 	"hafile/runtime/engine"
@@ -116,6 +117,7 @@ func (d *daemon) resolve(r *running, left *adoption) node.Resolved {
 		h := node.Host{Source: sourceOf(in, l)}
 		if in.Auth != nil {
 			h.Password = wire.NewPassword(password(in.Auth.Password, r.secrets))
+			h.Sequence = sequenceAt(time.Now())
 		}
 		if left != nil {
 			left.claim(in, &h)
@@ -123,6 +125,13 @@ func (d *daemon) resolve(r *running, left *adoption) node.Resolved {
 		out.Hosts[in.Address] = h
 	}
 	return out
+}
+
+// sequenceAt is above every number of a process before this one: version 2 sends one
+// advert a second, and at the most four more while somebody contends. It lasts until 2058.
+func sequenceAt(now time.Time) uint32 {
+	const epoch = 1704067200 // 2024
+	return uint32(4 * (now.Unix() - epoch))
 }
 
 // describe lists the interfaces that a plan waits for.

@@ -68,7 +68,7 @@ func peersOf(self string, in *plan.Instance) []rawsock.Peer {
 func configOf(at node.Place, l kernel.Link, n *need) rawsock.Config {
 	c := rawsock.Config{
 		Interface: l.Name, Index: l.Index, VRIDs: slices.Sorted(maps.Keys(n.routers)),
-		IPv6: at.Family == plan.IPv6, Group: at.Group,
+		IPv6: at.Family == plan.IPv6, Group: at.Group, AH: at.AH,
 	}
 	if at.Transport == plan.Unicast {
 		c.Transport, c.Source, c.Peers = wire.Unicast, n.source, n.peers()
@@ -206,7 +206,7 @@ func (s *sockets) status() []control.Socket {
 	for _, at := range slices.SortedFunc(maps.Keys(s.open), comparePlaces) {
 		c := s.open[at].Counters()
 		sock := control.Socket{
-			Interface: at.Interface, Family: at.Family, Transport: at.Transport, Group: at.Group, Source: at.Source,
+			Interface: at.Interface, Family: at.Family, Transport: at.Transport, Group: at.Group, Source: at.Source, AH: at.AH,
 			Received: c.Received, Dropped: map[string]uint64{}, Sent: c.Sent, SendErrors: c.SendErrors,
 		}
 		if c.LastSendError != nil {
@@ -224,5 +224,15 @@ func (s *sockets) status() []control.Socket {
 
 func comparePlaces(a, b node.Place) int {
 	return cmp.Or(cmp.Compare(a.Interface, b.Interface), cmp.Compare(a.Family, b.Family), cmp.Compare(a.Transport, b.Transport),
-		a.Group.Compare(b.Group), a.Source.Compare(b.Source))
+		a.Group.Compare(b.Group), a.Source.Compare(b.Source), compareBools(a.AH, b.AH))
+}
+
+func compareBools(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case b:
+		return -1
+	}
+	return 1
 }

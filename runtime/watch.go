@@ -147,7 +147,7 @@ func (d *daemon) refresher() {
 func stripped(r node.Resolved) map[plan.Addr]node.Host {
 	out := maps.Clone(r.Hosts)
 	for a, h := range out {
-		h.Holding, h.Fresh = false, false
+		h.Holding, h.Fresh, h.Sequence = false, false, 0
 		out[a] = h
 	}
 	return out

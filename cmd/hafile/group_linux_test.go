@@ -32,6 +32,7 @@ type group struct {
 	unicast    bool
 	multicast  string // the group, if it is not the usual one
 	v6         bool
+	ah         bool // with version 2
 }
 
 type member struct {
@@ -114,7 +115,7 @@ func (g group) hcl() string {
 		fmt.Fprintf(&b, "  multicast_group = %q\n", g.multicast)
 	}
 	if g.version == 2 {
-		fmt.Fprintf(&b, "  auth {\n    type = \"pass\"\n    password = credential(%q)\n  }\n", cmp.Or(g.credential, "vrrp"))
+		fmt.Fprintf(&b, "  auth {\n    type = %q\n    password = credential(%q)\n  }\n", strings.ToLower(g.authType()), cmp.Or(g.credential, "vrrp"))
 	}
 	for _, name := range []string{"a", "b"} {
 		fmt.Fprintf(&b, "  member %q {\n    priority = %d\n  }\n", name, g.member(name).priority)
@@ -135,11 +136,18 @@ func (g group) hcl() string {
 	return b.String()
 }
 
+func (g group) authType() string {
+	if g.ah {
+		return "AH"
+	}
+	return "PASS"
+}
+
 // keepalivedConf is the same group as keepalived reads it.
 func (g group) keepalivedConf(name string) string {
 	auth, track, script := "", "", ""
 	if g.version == 2 {
-		auth = "  authentication {\n    auth_type PASS\n    auth_pass s3cr3t\n  }\n"
+		auth = "  authentication {\n    auth_type " + g.authType() + "\n    auth_pass s3cr3t\n  }\n"
 	}
 	if !g.plain {
 		script = fmt.Sprintf("vrrp_script web {\n  script \"/etc/ha/check.sh\"\n  interval 1\n  fall 2\n  rise 2\n  weight %d\n}\n", scriptWeight)

@@ -146,3 +146,20 @@ func TestIPv6OfTwo(t *testing.T) {
 		})
 	}
 }
+
+// TestAHBesideKeepalived takes turns with authentication headers, by multicast and by
+// unicast, in both roles: each goes on behind the numbers of the other.
+func TestAHBesideKeepalived(t *testing.T) {
+	netns.Needs(t, "keepalived", "keepalived")
+	for _, unicast := range []bool{false, true} {
+		for _, hafileFirst := range []bool{true, false} {
+			g := group{version: 2, interval: time.Second, ah: true, unicast: unicast, plain: true,
+				a: member{priority: 150, keepalived: !hafileFirst}, b: member{priority: 100, keepalived: hafileFirst}}
+			t.Run(fmt.Sprintf("unicast=%v/hafile_active=%v", unicast, hafileFirst), func(t *testing.T) {
+				t.Parallel()
+				l := g.up(t)
+				g.takeTurns(t, l)
+			})
+		}
+	}
+}

@@ -69,7 +69,7 @@ func (u *unsupported) instance(i *Instance) {
 	say(!i.Accept, "accept", "accept = false")
 	say(i.Lease == LeaseStrict, "lease", "lease = %q", i.Lease)
 	say(i.Release != ReleaseHandOver, "release", "release = %q", i.Release)
-	say(i.Auth != nil && i.Auth.Type != AuthPass, "auth.type", "authentication by %s", authType(i))
+	say(i.Auth != nil && i.Auth.Type == AuthHMAC, "auth.type", "authentication by %s", authType(i))
 	say(len(i.Routes) > 0, "route", "a route")
 	say(len(i.Rules) > 0, "rule", "a rule")
 	for _, v := range i.VIPs {

@@ -60,6 +60,7 @@ func TestOtherWaysOfTheAdvertsAreSupported(t *testing.T) {
 			i.Members = []Member{{Node: "lb1", Address: i.SourceAddress}, {Node: "lb2", Address: netip.MustParseAddr("2001:db8::2")}}
 			i.VIPs = []VIP{{Address: netip.MustParsePrefix("fe80::61/128")}}
 		},
+		"AH":                func(i *Instance) { i.Auth.Type = AuthAH },
 		"a multicast group": func(i *Instance) { i.MulticastGroup = netip.MustParseAddr("224.0.0.99") },
 	} {
 		p := pair()
@@ -102,7 +103,6 @@ func TestWhatIsNotInThisReleaseIsSoundAndNamed(t *testing.T) {
 		{"accept mode off", in(func(i *Instance) { i.Accept = false }), "accept = false"},
 		{"a strict lease", in(func(i *Instance) { i.Lease = LeaseStrict }), "strict"},
 		{"release at once", in(func(i *Instance) { i.Release = ReleaseAtOnce }), "at_once"},
-		{"ah", in(func(i *Instance) { i.Auth.Type = AuthAH }), "by ah"},
 		{"hmac", v3(func(i *Instance) {
 			i.Auth = &Auth{Type: AuthHMAC, Keys: []AuthKey{{ID: 1, Key: Secret{File: "/k"}}}, ActiveKey: 1, Mode: HMACEnforce, AntiReplay: ReplayTime}
 		}), "by hmac"},

@@ -162,6 +162,7 @@ type Socket struct {
 	Transport plan.Transport    `json:"transport"`
 	Group     netip.Addr        `json:"group,omitzero"`  // of multicast, if it is not the usual one
 	Source    netip.Addr        `json:"source,omitzero"` // of unicast
+	AH        bool              `json:"ah,omitempty"`
 	Received  uint64            `json:"received"`
 	Dropped   map[string]uint64 `json:"dropped,omitempty"` // by reason
 	Sent      uint64            `json:"sent"`

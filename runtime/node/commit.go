@@ -129,7 +129,9 @@ func (n *Node) restart(r *router, i *plan.Instance, host Host, formers []Former,
 	held := r.claimed
 	n.readdress(r, i, formers)
 	n.identify(r, i.Wire(), formers)
-	r.instance, r.core, r.source, r.sources = i, vrrp.New(spec), host.Source, sourcesOf(formers)
+	core := vrrp.New(spec)
+	core.Continue(r.core)
+	r.instance, r.core, r.source, r.sources = i, core, host.Source, sourcesOf(formers)
 	r.leaving, r.broken, r.failing = false, "", ""
 	r.stamp, n.dirty = held, true // for what the kernel has said of its addresses
 	n.begins(r, vrrp.Event{Kind: vrrp.Start, Holding: held, Fresh: held})

@@ -14,6 +14,7 @@ type Place struct {
 	Transport plan.Transport
 	Group     netip.Addr // of multicast, if it is not the usual one
 	Source    netip.Addr // of unicast: the plan's
+	AH        bool       // with an authentication header, which is another IP protocol
 }
 
 // On is where multicast to the usual group of a family is.
@@ -22,7 +23,11 @@ func On(iface string, family plan.Family) Place {
 }
 
 // PlaceOf is an instance's.
-func PlaceOf(i *plan.Instance) Place { return placeOf(i.Wire()) }
+func PlaceOf(i *plan.Instance) Place {
+	p := placeOf(i.Wire())
+	p.AH = i.Auth != nil && i.Auth.Type == plan.AuthAH
+	return p
+}
 
 // Place of a former identity.
 func (f *Former) Place() Place { return placeOf(f.Key) }

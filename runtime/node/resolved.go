@@ -25,12 +25,17 @@ type Host struct {
 	// family on the interface. The zero address keeps the router in fault.
 	Source   netip.Addr
 	Password wire.Password // zero without authentication
+	// Sequence counts when the router is new: the numbers of its adverts with AH are above
+	// it, and so above those of a process before this one.
+	Sequence uint32
 
 	// Holding and Fresh count when the router is new: a process before this one left
 	// the addresses installed, and its last advert is younger than any peer's down
 	// interval.
 	Holding, Fresh bool
 }
+
+var authTypes = map[string]wire.AuthType{plan.AuthPass: wire.AuthPass, plan.AuthAH: wire.AuthAH}
 
 // specOf is what package vrrp is told.
 func specOf(p *plan.Plan, i *plan.Instance, h Host, formers []Former, at *places) vrrp.Spec {
@@ -41,7 +46,7 @@ func specOf(p *plan.Plan, i *plan.Instance, h Host, formers []Former, at *places
 		Rival: rival(p.Node, i), Former: facesOf(formers, at),
 	}
 	if i.Auth != nil {
-		s.Auth, s.Password = wire.AuthPass, h.Password
+		s.Auth, s.Password, s.Sequence = authTypes[i.Auth.Type], h.Password, h.Sequence
 	}
 	if i.Checksum == "rfc9568" {
 		s.Checksum = wire.MessageOnly

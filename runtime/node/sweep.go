@@ -34,7 +34,7 @@ func Sweep(before, after *Resolved) map[plan.Addr][]Former {
 func identityOf(in *plan.Instance, h Host) Former {
 	f := Former{Key: in.Wire(), SourceAddress: in.SourceAddress, Source: h.Source, AdvertMs: in.AdvertMs}
 	if in.Auth != nil {
-		f.Auth, f.Password = wire.AuthPass, h.Password
+		f.Auth, f.Password = authTypes[in.Auth.Type], h.Password
 	}
 	if in.Checksum == "rfc9568" {
 		f.Checksum = wire.MessageOnly
@@ -51,8 +51,12 @@ func (f *Former) same(g *Former) bool {
 // or transport have other addresses in them, or other hearers.
 func joins(was, in *plan.Instance) bool {
 	a, b := was.Wire(), in.Wire()
-	return a.Family == b.Family && a.Netns == b.Netns && a.Transport == b.Transport && (a.Transport == plan.Multicast || a == b)
+	return plain(was) && plain(in) && a.Family == b.Family && a.Netns == b.Netns && a.Transport == b.Transport && (a.Transport == plan.Multicast || a == b)
 }
+
+// plain: no authentication, or the password of version 2. The header of AH belongs to one
+// identity.
+func plain(i *plan.Instance) bool { return i.Auth == nil || i.Auth.Type == plan.AuthPass }
 
 // Predecessor is what an instance was in the plan before: of its name, as a moved block
 // says, or of its identity; nil if it was not there.

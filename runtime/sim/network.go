@@ -81,14 +81,15 @@ func (w *World) send(from *Machine, e *node.Effect) {
 // packed is an advert as it is sent: a whole packet over IPv4, a message over IPv6.
 func packed(e *node.Effect) []byte {
 	if e.Source.Is4() {
-		return wire.Append(nil, wire.Header{Source: e.Source}, &e.Advert)
+		return wire.Append(nil, wire.Header{Source: e.Source, ID: 1}, &e.Advert)
 	}
 	return wire.AppendMessage(nil, wire.Header{Source: e.Source}, &e.Advert)
 }
 
 func (k *packet) parse(a *wire.Advert) wire.Reason {
 	if k.source.Is4() {
-		_, reason := wire.Parse(k.bytes, a)
+		d := wire.Dialect{AH: k.at.AH}
+		_, reason := d.Parse(k.bytes, a)
 		return reason
 	}
 	return wire.ParseMessage(k.bytes, wire.Header{Source: k.source, Destination: wire.Group6(), TTL: wire.TTL}, a)

@@ -204,7 +204,7 @@ func (p *process) place(k *packet, vrid uint8) node.Place {
 	for i := range p.hosts.Plan.Desired.Instances {
 		in := &p.hosts.Plan.Desired.Instances[i]
 		own := node.PlaceOf(in)
-		if in.VRID == vrid && own.Interface == at.Interface && own.Family == at.Family && own.Transport == at.Transport {
+		if in.VRID == vrid && own.Interface == at.Interface && own.Family == at.Family && own.Transport == at.Transport && own.AH == at.AH {
 			at.Source = own.Source
 		}
 	}

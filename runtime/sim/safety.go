@@ -149,6 +149,9 @@ func speaks(f *Fact) bool {
 	auth, word := wire.AuthNone, wire.Password{}
 	if in.Auth != nil {
 		auth, word = wire.AuthPass, password(in.Auth.Password)
+		if in.Auth.Type == plan.AuthAH {
+			return f.Advert.Auth == wire.AuthAH && f.Advert.Interval == intervalOf(in)
+		}
 	}
 	return f.Advert.Auth == auth && (auth == wire.AuthNone || f.Advert.Password == word) &&
 		f.Advert.Interval == intervalOf(in)

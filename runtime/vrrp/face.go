@@ -43,7 +43,7 @@ func (f Face) Identity() Face {
 	if f.Version == 3 {
 		f.Interval = 0
 	}
-	if f.Auth != wire.AuthPass {
+	if f.Auth == wire.AuthNone {
 		f.Password = wire.Password{}
 	}
 	return f
@@ -115,7 +115,7 @@ func (f Face) mismatch(a *Advert) Reason {
 		return wire.OK
 	case a.Auth != f.Auth:
 		return wire.AuthTypeMismatch
-	case a.Auth == wire.AuthPass && a.Password != f.Password:
+	case a.Auth == wire.AuthPass && !a.Password.Equal(f.Password):
 		return wire.AuthFailed
 	case a.Interval != f.Interval:
 		return wire.IntervalMismatch

@@ -20,6 +20,14 @@ func (r *Router) hear(now Instant, ev Event, out []Effect) []Effect {
 	if reason != wire.OK {
 		return r.strange(now, a, from, reason, out)
 	}
+	switch reason := r.ah.judge(r.spec.face(face), a); reason {
+	case wire.OK:
+	case wire.Replayed:
+		r.counters.Dropped[reason]++
+		return out
+	default:
+		return r.strange(now, a, from, reason, out)
+	}
 	r.count(a)
 	r.heard = Peer{Address: from, Priority: a.Priority, At: now, Face: face}
 	switch r.role {

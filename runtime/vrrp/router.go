@@ -41,6 +41,7 @@ type Router struct {
 	stale      netip.Addr // an address that the active announces and we do not know
 
 	heard    Peer
+	ah       ah
 	counters Counters
 }
 
@@ -71,6 +72,7 @@ type Counters struct {
 // New is a router that waits for its Start.
 func New(spec Spec) *Router {
 	r := &Router{spec: spec, effective: spec.Priority, cadence: cadence{interval: spec.beat()}}
+	r.ah.sent = spec.Sequence
 	r.listenSlowly()
 	return r
 }
@@ -480,13 +482,18 @@ func (r *Router) Silence() time.Duration { return r.downInterval() }
 // Message is the advert with this priority as the current face, ready for the codec.
 func (r *Router) Message(priority uint8) Advert { return r.MessageAs(0, priority) }
 
-// MessageAs is the advert with this priority as the face of a Send.
+// MessageAs is the advert with this priority as the face of a Send. With AH each has a
+// number of its own.
 func (r *Router) MessageAs(face int, priority uint8) Advert {
 	f := r.spec.face(face)
-	return Advert{
+	a := Advert{
 		Version: f.Version, VRID: f.VRID, Priority: priority, Interval: f.Interval,
 		Auth: f.Auth, Password: f.Password, Checksum: f.Checksum, Addresses: r.spec.Addresses,
 	}
+	if f.Auth == wire.AuthAH {
+		r.ah.sign(&a)
+	}
+	return a
 }
 
 // Face of a Send.

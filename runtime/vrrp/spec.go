@@ -31,8 +31,10 @@ type Spec struct {
 	StartDelay   time.Duration
 	Auth         wire.AuthType
 	Password     wire.Password
-	Checksum     wire.ChecksumForm
-	Addresses    []netip.Addr // in the order of the advert
+	// Sequence is behind which the numbers of a new router with AH begin.
+	Sequence  uint32
+	Checksum  wire.ChecksumForm
+	Addresses []netip.Addr // in the order of the advert
 	// Former are faces that the group may still use; see Face. A router with them sends
 	// each advert as every one of its faces and listens to all.
 	Former []Face
