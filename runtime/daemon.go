@@ -158,7 +158,7 @@ func (d *daemon) open() (err error) {
 	if err := d.openNetwork(&left); err != nil {
 		return err
 	}
-	d.notify = notify.New(notify.Options{Log: d.log})
+	d.notify = notify.New(notify.Options{Log: d.log, Secret: d.secret})
 	d.health = health.New(health.Options{Log: d.log, OnState: d.checkChanged, Look: d.sight})
 	return d.boot(&left)
 }

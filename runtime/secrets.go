@@ -28,23 +28,23 @@ const secretMax = 4096
 // resolveSecrets reads what the plan refers to. Credentials come from dir.
 func resolveSecrets(p *plan.Plan, dir string) (store.Secrets, *control.Problem) {
 	found := store.Secrets{}
-	for i := range p.Desired.Instances {
-		in := &p.Desired.Instances[i]
-		if in.Auth == nil || in.Auth.Password.Inline() {
-			continue
+	var wrong *control.Problem
+	p.EachSecret(func(of plan.Addr, s *plan.Secret) {
+		if _, known := found[s.String()]; known || s.Inline() || wrong != nil {
+			return
 		}
-		ref := in.Auth.Password
-		if _, known := found[ref.String()]; known {
-			continue
-		}
-		value, err := readSecret(ref, dir)
+		value, err := readSecret(*s, dir)
 		if err != nil {
-			return nil, &control.Problem{
-				Exit: 1, Code: codeSecret, Summary: fmt.Sprintf("the secret %s of %s cannot be read", ref, in.Address),
+			wrong = &control.Problem{
+				Exit: 1, Code: codeSecret, Summary: fmt.Sprintf("the secret %s of %s cannot be read", s, of),
 				Detail: err.Error() + "; put its value into that file (root, 0600) and apply again",
 			}
+			return
 		}
-		found[ref.String()] = value
+		found[s.String()] = value
+	})
+	if wrong != nil {
+		return nil, wrong
 	}
 	return found, nil
 }
@@ -95,21 +95,29 @@ func password(s plan.Secret, pinned store.Secrets) string {
 
 // changedSecrets reports whether a reference of p has another value now than when it was
 // pinned.
-func changedSecrets(p *plan.Plan, pinned, now store.Secrets) bool {
-	for i := range p.Desired.Instances {
-		a := p.Desired.Instances[i].Auth
-		if a == nil || a.Password.Inline() {
-			continue
-		}
-		was, known := pinned[a.Password.String()]
-		if known && was != now[a.Password.String()] {
-			return true
-		}
-	}
-	return false
+func changedSecrets(p *plan.Plan, pinned, now store.Secrets) (changed bool) {
+	p.EachSecret(func(_ plan.Addr, s *plan.Secret) {
+		was, known := pinned[s.String()]
+		changed = changed || !s.Inline() && known && was != now[s.String()]
+	})
+	return changed
 }
 
-// veiled is a copy in which each password stands as a keyed digest of its value, so that
+// secret is the value behind a reference in the plan that runs, or in the one before: what
+// that leaves to be told is told with its own.
+func (d *daemon) secret(s plan.Secret) string {
+	for _, run := range []*running{d.running.Load(), d.previous.Load()} {
+		if run == nil {
+			continue
+		}
+		if value := password(s, run.secrets); value != "" {
+			return value
+		}
+	}
+	return ""
+}
+
+// veiled is a copy in which each secret stands as a keyed digest of its value, so that
 // the comparison of two plans sees whether the wire changes, and nobody what to. The key
 // is the lineage, which leaves the node in no diff.
 func veiled(p *plan.Plan, pinned store.Secrets, key string) *plan.Plan {
@@ -117,12 +125,10 @@ func veiled(p *plan.Plan, pinned store.Secrets, key string) *plan.Plan {
 		return nil
 	}
 	c := p.Clone()
-	for i := range c.Desired.Instances {
-		if a := c.Desired.Instances[i].Auth; a != nil {
-			mac := hmac.New(sha256.New, []byte(key))
-			mac.Write([]byte(password(a.Password, pinned)))
-			a.Password = plan.Secret{Value: hex.EncodeToString(mac.Sum(nil))}
-		}
-	}
+	c.EachSecret(func(_ plan.Addr, s *plan.Secret) {
+		mac := hmac.New(sha256.New, []byte(key))
+		mac.Write([]byte(password(*s, pinned)))
+		*s = plan.Secret{Value: hex.EncodeToString(mac.Sum(nil))}
+	})
 	return c
 }

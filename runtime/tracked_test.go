@@ -3,6 +3,8 @@ package runtime
 import (
 	"fmt"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -96,4 +98,43 @@ func TestATrackedInstanceCountsWhileItIsActive(t *testing.T) {
 	p.Normalize()
 	m.apply(p)
 	m.untilPriority(170, "active")
+}
+
+// The token of a webhook is resolved with the plan, missing is a refusal, and another
+// value under the same name is an edit.
+func TestAWebhooksTokenIsASecretOfThePlan(t *testing.T) {
+	dir := t.TempDir()
+	p := pairPlan("a", vip1)
+	w := plan.DefaultWebhook()
+	w.URL, w.Token = "https://127.0.0.1/hook", plan.Secret{Credential: "hook"}
+	p.Desired.Notifies = []plan.Notify{{Address: "notify.hook", On: plan.NotifyEvents, Webhook: &w}}
+	p.Desired.Instances[0].Notify = []plan.Addr{"notify.hook"}
+	if _, wrong := resolveSecrets(p, dir); wrong == nil || wrong.Code != codeSecret || !strings.Contains(wrong.Summary, "notify.hook") {
+		t.Errorf("without its file: %+v", wrong)
+	}
+	file := filepath.Join(dir, "hook")
+	if err := os.WriteFile(file, []byte("t0psecret\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	before, wrong := resolveSecrets(p, dir)
+	if wrong != nil {
+		t.Fatal(wrong)
+	}
+	d := &daemon{}
+	d.running.Store(&running{plan: p, secrets: before})
+	if got := d.secret(w.Token); got != "t0psecret" {
+		t.Errorf("the notifier gets %q", got)
+	}
+	if changedSecrets(p, before, before) {
+		t.Error("nothing has changed")
+	}
+	if err := os.WriteFile(file, []byte("another"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if now, _ := resolveSecrets(p, dir); !changedSecrets(p, before, now) {
+		t.Error("the token has changed")
+	}
+	if raw := fmt.Sprintf("%+v", veiled(p, before, "lineage").Desired.Notifies[0].Webhook); strings.Contains(raw, "t0psecret") {
+		t.Error(raw)
+	}
 }

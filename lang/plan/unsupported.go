@@ -18,10 +18,6 @@ func Unsupported(p *Plan) []Problem {
 	for i := range d.Checks {
 		u.check(&d.Checks[i], d.weighs(d.Checks[i].Address))
 	}
-	for i := range d.Notifies {
-		n := &d.Notifies[i]
-		u.add(n.Webhook != nil, n.Address, "webhook", n.Src, "a webhook")
-	}
 	for i := range d.Instances {
 		u.instance(&d.Instances[i])
 	}

@@ -121,11 +121,6 @@ func TestWhatIsNotInThisReleaseIsSoundAndNamed(t *testing.T) {
 		{"another dialect", in(func(i *Instance) { i.Members[1].Speaks = "keepalived-2.2" }), "keepalived-2.2"},
 		{"a status address", in(func(i *Instance) { i.Members[1].Status = "172.29.88.225:7112" }), "status"},
 		{"a sync group", group, "sync group"},
-		{"a webhook", func(p *Plan) {
-			w := DefaultWebhook()
-			w.URL = "https://hooks.example.net/ha"
-			p.Desired.Notifies[0].Email, p.Desired.Notifies[0].Webhook = nil, &w
-		}, "webhook"},
 		{"keep until the peer has it", func(p *Plan) { p.Removed = []Removal{{From: "instance.old", Release: RemoveKeepUntilPeer}} }, "keep_until_peer"},
 		{"on_fail", func(p *Plan) { p.Desired.Checks[0].OnFail = OnFailRelease }, "on_fail"},
 		{"a value times a weight", func(p *Plan) {

@@ -1,5 +1,5 @@
-// Package notify tells people by mail, and programs by running them, that an instance
-// changed its role. It owns the queues; whoever reports a change never waits.
+// Package notify tells people by mail, programs by running them, and servers by a post,
+// that an instance changed its role. It owns the queues; whoever reports a change never waits.
 //
 // There is one queue per (instance, notify), so that what is told about one instance
 // arrives in order and one at a time. A queue holds one change, the newest: an older one
@@ -16,6 +16,9 @@
 //     made for being repeated, but the last state should not hang on one bad moment. A
 //     hook that did not ask for the newer event is superseded by it all the same: what
 //     it would do for "active" is wrong on a backup.
+//   - A webhook is tried like a mail: a server that does not answer, or says 5xx, 408 or
+//     429, soon again; one that says anything else but 2xx each 5 min. Its certificate is
+//     verified.
 //
 // Mails are held to a rate per queue; over it they wait, and are superseded, until the
 // flapping is over. TLS towards the relay is opportunistic (RFC 7435): where it offers
@@ -23,7 +26,8 @@
 // clear, because a forged certificate gains an attacker nothing over hiding the offer,
 // and a mail that stays at home helps nobody.
 //
-// Nothing that leaves here has a secret in it: a transition carries none.
+// Nothing that is logged or shown has a secret in it. A webhook's token leaves in its
+// header and nowhere else, and its address is shown without the path.
 package notify
 
 import (
@@ -65,7 +69,10 @@ type Transition struct {
 type Options struct {
 	// Hello is the name in EHLO; empty: this host's name.
 	Hello string
-	// Dial connects to a relay; nil: a net.Dialer.
+	// Secret is the value of a reference now; empty if there is none. It is asked for each
+	// post, with no lock held.
+	Secret func(plan.Secret) string
+	// Dial connects to a relay or a server; nil: a net.Dialer.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 	Log  *slog.Logger // nil: slog.Default()
 
@@ -75,7 +82,7 @@ type Options struct {
 // Status of one notify over all its queues. Its fields are those of control.Notify.
 type Status struct {
 	Address   plan.Addr
-	Sent      uint64 // mails taken by the relay, hooks that exited with 0
+	Sent      uint64 // mails taken by the relay, hooks that exited with 0, posts answered by 2xx
 	Failed    uint64 // tries that did not succeed
 	Dropped   uint64 // superseded by a newer state before they were told
 	Pending   int

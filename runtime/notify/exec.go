@@ -14,8 +14,11 @@ import (
 
 // deliver tells one change once.
 func (n *Notifier) deliver(ctx context.Context, spec *plan.Notify, it *item) verdict {
-	if spec.Email != nil {
+	switch {
+	case spec.Email != nil:
 		return n.send(ctx, spec.Email, it)
+	case spec.Webhook != nil:
+		return n.post(ctx, spec.Webhook, it)
 	}
 	return hook(ctx, spec.Exec, it)
 }

@@ -55,6 +55,9 @@ func New(opt Options) *Notifier {
 	if opt.Log == nil {
 		opt.Log = slog.Default()
 	}
+	if opt.Secret == nil {
+		opt.Secret = func(s plan.Secret) string { return s.Value }
+	}
 	n := &Notifier{
 		opt: opt, mails: make(chan struct{}, mailsAtOnce), hooks: make(chan struct{}, hooksAtOnce),
 		targets: map[plan.Addr]*target{}, queues: map[queueKey]*queue{},
