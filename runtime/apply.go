@@ -313,6 +313,7 @@ func (d *daemon) commit(r *running, left *adoption) {
 	defer d.committing.Unlock()
 	checks := r.plan.Desired.Checks
 	d.roles.expect(r.plan)
+	d.watchRoutes(d.running.Load().plan, r.plan) // both: the checks of the one still run
 	for address, state := range d.health.States(checks) {
 		d.engine.Check(address, state)
 	}
@@ -324,6 +325,7 @@ func (d *daemon) commit(r *running, left *adoption) {
 	snap := d.engine.Snapshot()
 	d.roles.settle(r.plan, &snap)
 	d.health.Apply(checks)
+	d.watchRoutes(r.plan)
 	d.lookAgain()
 }
 

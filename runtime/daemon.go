@@ -64,6 +64,7 @@ type daemon struct {
 	rundir  *store.Run
 	stamp   *store.Stamp
 	kernel  *netlink.Owner
+	routes  *netlink.Routes
 	want    wanter
 	engine  *engine.Engine
 	speaker *announce.Announcer
@@ -172,6 +173,9 @@ func (d *daemon) openNetwork(left *store.Owned) (err error) {
 		return err
 	}
 	d.want.owner = d.kernel
+	if d.routes, err = netlink.OpenRoutes(d.lookAgain); err != nil {
+		return err
+	}
 	if d.speaker, err = announce.Open(); err != nil {
 		return err
 	}

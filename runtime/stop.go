@@ -83,6 +83,9 @@ func (d *daemon) release() {
 	if d.speaker != nil {
 		_ = d.speaker.Close()
 	}
+	if d.routes != nil {
+		_ = d.routes.Close()
+	}
 	if d.kernel != nil {
 		_ = d.kernel.Close()
 	}

@@ -1,11 +1,13 @@
 package runtime
 
 import (
+	"cmp"
 	"fmt"
 	"sync"
 
 	"hafile/lang/plan"
 	"hafile/runtime/health"
+	"hafile/runtime/kernel/netlink"
 	"hafile/runtime/node"
 	"hafile/runtime/vrrp"
 )
@@ -23,10 +25,42 @@ func (d *daemon) sight(c *plan.Check) health.Sight {
 			return health.Sight{State: plan.CheckDown, Found: wrong}
 		}
 		return health.Sight{State: plan.CheckUp, Found: l.Name + " has a carrier"}
+	case c.Route != nil:
+		return d.routeSight(c.Route)
 	case c.Instance != nil:
 		return d.roles.sight(c.Instance.Address)
 	}
 	return health.Sight{State: plan.CheckUnknown}
+}
+
+func routeOf(t *plan.TrackedRoute) netlink.Route {
+	return netlink.Route{To: t.To, Table: cmp.Or(t.Table, plan.MainTable)}
+}
+
+func (d *daemon) routeSight(t *plan.TrackedRoute) health.Sight {
+	has, known := d.routes.Has(routeOf(t))
+	switch {
+	case !known:
+		return health.Sight{State: plan.CheckUnknown}
+	case has:
+		return health.Sight{State: plan.CheckUp, Found: "the route is there"}
+	}
+	return health.Sight{State: plan.CheckDown, Found: fmt.Sprintf("there is no route to %s", t.To)}
+}
+
+// watchRoutes watches those that checks of the plans are about, and no others.
+func (d *daemon) watchRoutes(plans ...*plan.Plan) {
+	var all []netlink.Route
+	for _, p := range plans {
+		for i := range p.Desired.Checks {
+			if t := p.Desired.Checks[i].Route; t != nil {
+				all = append(all, routeOf(t))
+			}
+		}
+	}
+	if err := d.routes.Watch(all); err != nil {
+		d.log.Warn("tracked routes cannot be seen", "error", err)
+	}
 }
 
 // lookAgain asks for a look at what is tracked. It does not wait for it: those who tell of

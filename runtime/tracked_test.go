@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -136,5 +137,41 @@ func TestAWebhooksTokenIsASecretOfThePlan(t *testing.T) {
 	}
 	if raw := fmt.Sprintf("%+v", veiled(p, before, "lineage").Desired.Notifies[0].Webhook); strings.Contains(raw, "t0psecret") {
 		t.Error(raw)
+	}
+}
+
+func TestATrackedRouteMovesThePriority(t *testing.T) {
+	m := only(t)
+	ip := func(args ...string) {
+		t.Helper()
+		cmd := exec.Command("ip", args...)
+		if err := m.ns.Start(cmd); err != nil {
+			t.Skipf("needs ip: %v", err)
+		}
+		if err := cmd.Wait(); err != nil {
+			t.Fatalf("ip %v: %v", args, err)
+		}
+	}
+	m.start()
+	for _, table := range []string{"254", "77"} {
+		to := netip.MustParsePrefix("10.8.0.0/16")
+		r := &plan.TrackedRoute{To: to}
+		if table == "77" {
+			r.Table = 77
+		}
+		c := plan.Check{Address: plan.Addr("route.10.8.0.0/16 table " + table), Route: r}
+		m.apply(tracking(c, plan.Track{Weight: 20}))
+		m.untilPriority(150, "there is no route to 10.8.0.0/16")
+		ip("route", "add", "10.8.0.0/24", "via", "192.0.2.9", "table", table) // another one
+		ip("route", "add", "10.8.0.0/16", "via", "192.0.2.9", "table", table)
+		m.untilPriority(170, "the route is there")
+		ip("route", "del", "10.8.0.0/16", "table", table)
+		m.untilPriority(150, "there is no route")
+		ip("link", "add", "side"+table, "type", "veth", "peer", "name", "far"+table)
+		ip("link", "set", "side"+table, "up")
+		ip("route", "add", "10.8.0.0/16", "dev", "side"+table, "table", table)
+		m.untilPriority(170, "the route is there")
+		ip("link", "set", "side"+table, "down") // of which the kernel does not say that the route went
+		m.untilPriority(150, "there is no route")
 	}
 }

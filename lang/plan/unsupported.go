@@ -45,7 +45,7 @@ func (u *unsupported) add(is bool, a Addr, path string, src Src, what string, ar
 // check is asked with whether its state moves a priority.
 func (u *unsupported) check(c *Check, weighs bool) {
 	u.add(c.Interface != nil && c.Interface.Netns != "", c.Address, "interface", c.Src, "an interface in a network namespace")
-	u.add(c.Route != nil, c.Address, "route", c.Src, "a check of route")
+	u.add(c.Route != nil && c.Route.Netns != "", c.Address, "route", c.Src, "a route in a network namespace")
 	u.add(c.File != nil && c.File.Value && weighs, c.Address, "file.value", c.Src, "the value of a file times a weight")
 	u.add(c.OnFail != OnFailHandOver, c.Address, "on_fail", c.Src, "on_fail = %q", c.OnFail)
 }

@@ -127,9 +127,6 @@ func TestWhatIsNotInThisReleaseIsSoundAndNamed(t *testing.T) {
 			watch(p, Check{Address: "check.a", File: &File{Path: "/run/load", Value: true}})
 			p.Desired.Instances[0].Track[1].Weight = -2
 		}, "the value of a file"},
-		{"a route that is tracked", func(p *Plan) {
-			watch(p, Check{Address: "route.0.0.0.0/0", Route: &TrackedRoute{To: netip.MustParsePrefix("0.0.0.0/0")}})
-		}, "of route"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -162,6 +159,7 @@ func TestProbesAreSupported(t *testing.T) {
 		{Ping: &Ping{Address: netip.MustParseAddr("172.29.88.1")}},
 		{DNS: &DNS{Server: "127.0.0.1:53", Name: "example.net", Type: "A"}},
 		{Address: "interface.bond1.100", Interface: &TrackedInterface{Name: "bond1.100"}},
+		{Address: "route.0.0.0.0/0", Route: &TrackedRoute{To: netip.MustParsePrefix("0.0.0.0/0")}},
 		{Address: "instance.VI_2", Instance: &TrackedInstance{Address: "instance.VI_2"}},
 	} {
 		p := pair()
