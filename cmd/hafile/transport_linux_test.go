@@ -68,14 +68,7 @@ func (g group) takeTurns(t *testing.T, l *lab.Lab) {
 	back := g.down(g.a.priority)
 	owner("first election", "a", back)
 	time.Sleep(2 * g.interval)
-	l.Seen()
-	do(story.Stop)
-	owner("graceful stop", "b", g.skew(g.b.priority)+g.interval)
-	if gap, lost := l.Seen(); !g.a.keepalived && lost.New > 0 {
-		t.Errorf("a graceful stop of hafile cost %d new connections of %d, %s without an answer; none may be lost", lost.New, lost.Asked, gap)
-	}
-	do(story.Start)
-	owner("return after a stop", "a", back)
+	g.stopWithoutLoss(t, l)
 	do(story.Kill)
 	if err := l.AwaitHolder(t.Context(), g.vip(), "b", g.down(g.b.priority)+noise); err != nil {
 		t.Fatalf("kill: %v", err)
