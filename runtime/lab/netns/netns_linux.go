@@ -1,6 +1,7 @@
 package netns
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -135,8 +136,8 @@ func (n *NS) Do(fn func() error) error {
 	go func() {
 		defer close(done)
 		onOwnThread(func() {
-			if e := unix.Setns(n.FD(), unix.CLONE_NEWNET); e != nil {
-				err = fmt.Errorf("enter a network namespace: %w", e)
+			if e := n.join(); e != nil {
+				err = e
 				return
 			}
 			err = fn()
@@ -144,6 +145,21 @@ func (n *NS) Do(fn func() error) error {
 	}()
 	<-done
 	return err
+}
+
+// join makes the calling thread the namespace's. Control keeps the descriptor open
+// meanwhile: after a Close its number may already be another file's.
+func (n *NS) join() error {
+	raw, err := n.file.SyscallConn()
+	if err == nil {
+		var refused error
+		err = raw.Control(func(fd uintptr) { refused = unix.Setns(int(fd), unix.CLONE_NEWNET) })
+		err = cmp.Or(err, refused)
+	}
+	if err != nil {
+		return fmt.Errorf("enter a network namespace: %w", err)
+	}
+	return nil
 }
 
 // Setup runs fn on the keeper, the only thread that has the mount namespace of

@@ -94,6 +94,17 @@ func TestDoHandsBackTheError(t *testing.T) {
 	}
 }
 
+func TestDoEntersNothingAfterClose(t *testing.T) {
+	n := NewT(t)
+	if err := n.Close(); err != nil {
+		t.Fatal(err)
+	}
+	err := n.Do(func() error { t.Error("it ran"); return nil })
+	if err == nil || !strings.Contains(err.Error(), "closed file") {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestACableCarriesPackets(t *testing.T) {
 	a, b := NewT(t), NewT(t)
 	mac := net.HardwareAddr{2, 0, 0, 0, 0, 7}
