@@ -121,7 +121,7 @@ func (c *cli) loadFor(target string, vars *varFlags, node func(*lang.Result) str
 func (c *cli) inputs(vars *varFlags) lang.Inputs {
 	// A compilation allocates much, keeps it and ends: to collect rarely costs memory for
 	// a moment and takes a third less time.
-	debug.SetGCPercent(400)
+	debug.SetGCPercent(800)
 	in := lang.Inputs{Vars: vars.vars, Env: os.LookupEnv, Version: version, Deadline: evaluation, Library: modules.FS}
 	if c.measure {
 		start := time.Now()

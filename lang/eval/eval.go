@@ -124,7 +124,17 @@ type scope struct {
 	from *diag.Range
 }
 
-type each struct{ key, value cty.Value }
+type each struct {
+	key, value cty.Value
+	root       cty.Value // once it was asked for: many arguments of a block ask
+}
+
+func (e *each) object() cty.Value {
+	if e.root == cty.NilVal {
+		e.root = cty.ObjectVal(map[string]cty.Value{"key": e.key, "value": e.value})
+	}
+	return e.root
+}
 
 func (e *Evaluator) add(d diag.Diagnostic) { e.ds = append(e.ds, d) }
 
@@ -226,10 +236,12 @@ type rootValue struct {
 }
 
 func (n names) root(name string) *rootValue {
-	if n[name] == nil {
-		n[name] = &rootValue{attrs: map[string]cty.Value{}, whole: cty.NilVal}
+	r := n[name]
+	if r == nil {
+		r = &rootValue{attrs: map[string]cty.Value{}, whole: cty.NilVal}
+		n[name] = r
 	}
-	return n[name]
+	return r
 }
 
 // referable are the roots whose members are declared by somebody.
@@ -263,8 +275,7 @@ func (e *Evaluator) require(t hcl.Traversal, s scope, vars names) bool {
 			e.errorf("HA1014", s, t.SourceRange(), "each is not known here", "It exists in a block that has for_each. Add for_each to this block or name the value.")
 			return false
 		}
-		put("key", s.each.key)
-		put("value", s.each.value)
+		vars.root(root).whole = s.each.object()
 	case root == "self":
 		if s.self == nil {
 			e.errorf("HA1014", s, t.SourceRange(), "self is not known here",
