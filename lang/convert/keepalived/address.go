@@ -133,6 +133,8 @@ func (in *instance) options(d *directive, v *vip) (notes []string, drop bool) {
 			switch {
 			case len(value) > 15:
 				return gone("a label of more than 15 characters")
+			case !plain(value):
+				return gone("a label that is not UTF-8, or holds a NUL byte")
 			case six:
 				notes = append(notes, "keepalived ignores the label of an IPv6 address; so does the result")
 			default:

@@ -234,6 +234,10 @@ func (m *machine) user(fields map[string]setting, own, global *directive) string
 	if d == nil {
 		return ""
 	}
+	if !plain(d.arg(1)) {
+		d.say(Unsupported, "HA4012", "no account has a name that is not UTF-8")
+		return ""
+	}
 	if d.arg(2) != "" && d.arg(2) != d.arg(1) {
 		d.say(Changed, "", "the user's own groups, not %s", d.arg(2))
 	}
