@@ -29,6 +29,7 @@ const (
 	exitStale       = 5 // the plan does not fit the running state any more
 	exitUnreachable = 6 // no daemon, or another node's plan
 	exitUnsettled   = 7 // applied but not converged in time, or rolled back
+	exitHalted      = 8 // rollout: something was worse than before
 	exitPromise     = 9 // lab, test: a promise or an assertion failed
 )
 
@@ -97,7 +98,7 @@ func (c *cli) root() *cobra.Command {
 		c.statusCommand(), c.convertCommand(), c.explainCommand(), c.runCommand(), c.labCommand(),
 	)
 	root.AddCommand(c.languageCommands()...)
-	root.AddCommand(c.driftCommand())
+	root.AddCommand(c.driftCommand(), c.rolloutCommand())
 	root.SetHelpFunc(oneDash(root.HelpFunc()))
 	root.AddCommand(labHidden()...)
 	return root

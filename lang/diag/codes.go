@@ -214,6 +214,8 @@ var entries = []Entry{
 	{"HA3011", "A plan of another release", false, "The format, or something in what is desired, is not known to this release.", "a plan of a newer hafile", "Install the newer release here, or make the plan with this one."},
 	{"HA3012", "The running plan keeps the address", false, "lifecycle { prevent_release = true } of the plan that runs protects an address that the new plan would take away.",
 		"a vip deleted together with its lifecycle block", "Allow it by name: hafile apply -allow=release:192.0.2.10. A move to another instance of the node needs no word."},
+	{"HA3014", "The rollout was halted", false, "After a node, something was worse than before: an address without an owner or with two, an instance at fault, a check that is down, or the node refused.",
+		"a script that fails on the first node", "Cure what the message names and run the rollout again, which skips the nodes that have the edit; or run hafile rollback on those."},
 	{"HA3020", "The daemon does not understand the request", false, "The body is no JSON, or not what the call takes.", "a request written by hand", "Use the hafile command of the same release as the daemon."},
 	{"HA3021", "Not permitted", false, "Only root, and the account that the daemon runs as, may change something; the socket's group may look.", "hafile apply without root", "Run the command as root."},
 	{"HA3022", "The daemon knows no such call", false, "The command is of another release than the daemon.", "hafile 0.2 asks a daemon 0.1", "Restart the daemon with the release of the command: hafile status says which one runs."},

@@ -1,0 +1,249 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"hafile/lang/diff"
+	"hafile/lang/planfile"
+	"hafile/runtime/control"
+	"hafile/runtime/rollout"
+)
+
+// rolloutOptions are those of `hafile rollout`.
+type rolloutOptions struct {
+	planOptions
+	via, config, command, remote, plans string
+	nodes, allow                        []string
+	wait, pause                         time.Duration
+	auto, dryRun, inline, signed        bool
+}
+
+func (c *cli) rolloutCommand() *cobra.Command {
+	var o rolloutOptions
+	cmd := &cobra.Command{
+		Use:   "rollout [DIR|FILE]",
+		Short: "Take an edit through all nodes over ssh, one at a time, backups first",
+		Long: "Take an edit through all nodes over ssh, one at a time, backups first.\n\n" +
+			"Every node is asked for its status before anything is changed. After each node the rollout waits until\n" +
+			"every address has its one owner, and halts with exit code 8 at the first thing that is worse than before.\n" +
+			"Edits of what the network sees get their second sweep (apply -retire) when all nodes have the first.",
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return c.rollout(cmd.Context(), target(args), &o)
+		},
+	}
+	flags := cmd.Flags()
+	o.vars.register(flags)
+	flags.StringVar(&o.via, "via", "ssh", "how nodes are reached: ssh")
+	flags.StringVar(&o.config, "ssh-config", "", "`FILE` for ssh -F")
+	flags.StringVar(&o.command, "ssh-command", "ssh -o BatchMode=yes -o ConnectTimeout=10", "the ssh program and its options, set apart by blanks")
+	flags.StringVar(&o.remote, "remote-command", "hafile", "what is called on a node, such as \"sudo hafile\"")
+	flags.StringVar(&o.plans, "plans", "", "send the saved plans of `DIR` and compile nothing")
+	flags.BoolVar(&o.signed, "signed", false, "with -plans, send the signature of each plan (NODE.plan.sig) too")
+	flags.StringSliceVar(&o.nodes, "nodes", nil, "only these nodes, set apart by commas")
+	flags.StringVar(&o.maxImpact, "max-impact", "", "refuse what does more to an address than `CLASS` (gains, unless you are asked)")
+	flags.StringArrayVar(&o.allow, "allow", nil, "let one refused thing through on every node: release:ADDRESS, guard:INSTANCE")
+	flags.DurationVar(&o.wait, "wait", 60*time.Second, "how long a node, and then the fleet, may take to settle")
+	flags.DurationVar(&o.pause, "pause", 0, "wait between nodes, beside what edited checks need")
+	flags.BoolVar(&o.auto, "auto-approve", false, "do not ask")
+	flags.BoolVar(&o.dryRun, "dry-run", false, "say the order and why, and change nothing")
+	flags.BoolVar(&o.inline, "allow-inline-secrets", false, "send secrets that the files hold in clear")
+	flags.BoolVar(&o.asJSON, "json", false, "print JSON, one event a line")
+	return cmd
+}
+
+func (c *cli) rollout(ctx context.Context, target string, o *rolloutOptions) error {
+	v := c.view()
+	switch {
+	case o.via != "ssh":
+		return fmt.Errorf("-via %s is not known: ssh is", o.via)
+	case o.signed && o.plans == "":
+		return errors.New("-signed needs -plans DIR: what is signed is a file")
+	}
+	source, err := c.plansFor(ctx, v, target, o)
+	if err != nil {
+		return err
+	}
+	run := rollout.Options{
+		Nodes: source.nodes, Remote: o.ssh(source.hosts), Plan: source.plan, Bytes: source.bytes, Signed: o.signed,
+		MaxImpact: diff.Class(o.maxImpact), Allow: o.allow, Wait: o.wait, Pause: o.pause, Tell: v.rolling(o.asJSON),
+	}
+	before, err := rollout.Ask(ctx, run.Remote, run.Nodes)
+	if err != nil {
+		return err
+	}
+	docs, err := source.plan(before)
+	if err != nil {
+		return err
+	}
+	steps := rollout.Order(docs)
+	if err := v.order(docs, steps, o.asJSON); err != nil {
+		return err
+	}
+	if absent := rollout.Absent(docs); len(absent) > 0 {
+		steps = slices.DeleteFunc(steps, func(s rollout.Step) bool { return s.Action == rollout.Retire })
+		v.note("%s %s not part of this: the second sweep is left for when they have the edit.", v.paint(yellow, "Note:"), strings.Join(absent, ", "))
+	}
+	if o.dryRun || len(steps) == 0 {
+		return nil
+	}
+	if run.MaxImpact, err = o.approve(v, docs); err != nil {
+		return err
+	}
+	if err := rollout.Run(ctx, run, before, steps); err != nil {
+		return &control.Problem{Exit: exitHalted, Code: codeHalted, Summary: "the rollout was halted", Detail: err.Error()}
+	}
+	v.rolledOut(len(run.Nodes), o.asJSON)
+	return nil
+}
+
+// codeHalted: a rollout stopped at the first thing that was worse than before.
+const codeHalted = "HA3014"
+
+// approve refuses before the first node what would be refused at some node, and asks.
+func (o *rolloutOptions) approve(v *view, docs []*planfile.Document) (diff.Class, error) {
+	limit := diff.Class(o.maxImpact)
+	ask := !o.auto && v.interactive()
+	if limit == "" {
+		if limit = diff.Gains; ask {
+			limit = diff.Drops
+		}
+	}
+	for _, d := range docs {
+		p := planfile.Gate(d.Changes, limit, o.allow)
+		if p != nil {
+			p.Detail = d.Node + ": " + p.Detail
+			return "", planProblem(p)
+		}
+	}
+	switch {
+	case o.auto:
+		return limit, nil
+	case !ask:
+		return "", errors.New("nobody can be asked here: use -auto-approve, or -dry-run")
+	}
+	yes, err := v.ask(fmt.Sprintf("Take this through %s?", plural(len(docs), "node")))
+	if err == nil && !yes {
+		err = errors.New("nothing was changed: the answer was not yes")
+	}
+	return limit, err
+}
+
+// ssh is the way to the nodes.
+func (o *rolloutOptions) ssh(hosts map[string]string) *sshRemote {
+	r := &sshRemote{program: strings.Fields(o.command), hafile: strings.Fields(o.remote), hosts: hosts}
+	if o.config != "" {
+		r.program = append(r.program, "-F", o.config)
+	}
+	return r
+}
+
+// planSource is where the plans of a rollout come from.
+type planSource struct {
+	nodes []string
+	hosts map[string]string
+	plan  func(rollout.Statuses) ([]*planfile.Document, error)
+	bytes func(*planfile.Document) ([]byte, error)
+}
+
+// plansFor compiles the files, which also say how each node is reached. Saved plans are
+// sent as they are, and refused by a daemon that they do not fit any more.
+func (c *cli) plansFor(ctx context.Context, v *view, target string, o *rolloutOptions) (*planSource, error) {
+	conf, err := c.compiled(v, target, &o.vars, nil)
+	if err != nil {
+		return nil, err
+	}
+	s := &planSource{hosts: map[string]string{}}
+	for _, n := range conf.Nodes {
+		if n.Speaks != "" || len(o.nodes) > 0 && !slices.Contains(o.nodes, n.Name) {
+			continue
+		}
+		s.nodes = append(s.nodes, n.Name)
+		switch {
+		case n.SSH != "":
+			s.hosts[n.Name] = n.SSH
+		case n.IP.IsValid():
+			s.hosts[n.Name] = n.IP.String()
+		case n.IP6.IsValid():
+			s.hosts[n.Name] = n.IP6.String()
+		}
+	}
+	for _, name := range o.nodes {
+		if !slices.Contains(s.nodes, name) {
+			return nil, fmt.Errorf("-nodes: there is no node %q that runs hafile", name)
+		}
+	}
+	if o.plans != "" {
+		return s, s.saved(o)
+	}
+	s.plan = func(now rollout.Statuses) ([]*planfile.Document, error) {
+		a := &against{statuses: now}
+		var docs []*planfile.Document
+		for _, node := range s.nodes {
+			doc, _, err := c.planNode(ctx, v, conf, node, a, planfile.Lifetime)
+			if err != nil {
+				return nil, err
+			}
+			docs = append(docs, doc)
+		}
+		return docs, nil
+	}
+	s.bytes = func(d *planfile.Document) ([]byte, error) {
+		var b bytes.Buffer
+		err := planfile.Write(&b, d, o.inline)
+		return b.Bytes(), planError(err)
+	}
+	return s, nil
+}
+
+// saved reads the plans of a directory, each once.
+func (s *planSource) saved(o *rolloutOptions) error {
+	var docs []*planfile.Document
+	raw := map[string][]byte{}
+	for _, node := range s.nodes {
+		name := filepath.Join(o.plans, node+planExtension)
+		body, err := os.ReadFile(name)
+		if err != nil {
+			return err
+		}
+		doc, err := planfile.Read(bytes.NewReader(body))
+		if err != nil {
+			return planError(err)
+		}
+		if doc.Node != node {
+			return fmt.Errorf("%s is the plan of %s", name, doc.Node)
+		}
+		if o.signed {
+			sig, err := os.ReadFile(name + ".sig")
+			if err != nil {
+				return fmt.Errorf("%w: sign it with ssh-keygen -Y sign -n hafile-plan -f KEY %s", err, name)
+			}
+			body = append(body, sig...)
+		}
+		docs, raw[node] = append(docs, doc), body
+	}
+	s.plan = func(now rollout.Statuses) ([]*planfile.Document, error) {
+		var left []*planfile.Document
+		for _, d := range docs {
+			r := runningOf(&now[d.Node].Status)
+			c := *d
+			if c.Base.Roles = r.Present.Roles; now[d.Node].Plan != nil && now[d.Node].Plan.Digest == d.Digest {
+				c.Changes, c.Summary = nil, diff.Summary{Worst: diff.None}
+			}
+			left = append(left, &c)
+		}
+		return left, nil
+	}
+	s.bytes = func(d *planfile.Document) ([]byte, error) { return raw[d.Node], nil }
+	return nil
+}

@@ -1,0 +1,152 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"hafile/runtime/lab"
+)
+
+// rolling is a pair with whatever reaches its machines in the place of ssh.
+type rollingPair struct {
+	*console
+	command string
+	from    func(args ...string) (string, int) // runs hafile where the operator sits
+}
+
+// local reaches the machines through a program in the place of ssh, which runs the
+// command against the daemon of the machine that is named.
+func local(t *testing.T, l *lab.Lab) *rollingPair {
+	c := newConsole(t, l)
+	script := filepath.Join(t.TempDir(), "ssh")
+	must(t, os.WriteFile(script, []byte(fmt.Sprintf(`#!/bin/sh
+[ "$1" = -- ] || exit 255
+case $2 in
+%s | %s) node=a ;;
+%s | %s) node=b ;;
+*) echo "no route to $2" >&2; exit 255 ;;
+esac
+HAFILE_SOCKET=%s/$node/run/hafile.sock exec sh -c "$3"
+`, groupAddr["a"], secondAddr["a"], groupAddr["b"], secondAddr["b"], l.Files())), 0o755))
+	from := func(args ...string) (string, int) {
+		out, err := exec.CommandContext(t.Context(), c.self, args...).CombinedOutput()
+		return string(out), exitCode(t, err)
+	}
+	return &rollingPair{c, script, from}
+}
+
+func exitCode(t *testing.T, err error) int {
+	t.Helper()
+	var failed *exec.ExitError
+	if errors.As(err, &failed) {
+		return failed.ExitCode()
+	}
+	must(t, err)
+	return 0
+}
+
+// rollout of an edited group; the exit code must be this one.
+func (p *rollingPair) rollout(want int, g group, args ...string) string {
+	p.t.Helper()
+	args = append([]string{"rollout", "-ssh-command=" + p.command, "-remote-command=" + p.self}, args...)
+	out, got := p.from(append(args, g.files(p.t))...)
+	if got != want {
+		p.t.Fatalf("%s: exit code %d, want %d\n%s", strings.Join(args, " "), got, want, out)
+	}
+	return out
+}
+
+func rollingGroup() group {
+	return group{version: 3, interval: 200 * time.Millisecond, a: member{priority: 150}, b: member{priority: 100}, plain: true}
+}
+
+// TestRolloutTakesAnEditThroughAPair while a client counts what it loses.
+func TestRolloutTakesAnEditThroughAPair(t *testing.T) {
+	g := rollingGroup()
+	l := g.up(t)
+	must(t, l.AwaitOwner(t.Context(), groupVIP, "a", g.down(g.a.priority)+noise))
+	p := local(t, l)
+	has(t, p.rollout(0, g, "-auto-approve"), "Nothing to do: 2 nodes run what is written")
+	l.Seen()
+
+	g.a.priority = 160
+	dry := p.rollout(0, g, "-dry-run")
+	has(t, dry, "1  b", "2  a", "holds no address", "active for instance.web")
+	if status := p.exits(0, "a", "status"); !strings.Contains(status, "plan 1 ") {
+		t.Errorf("a dry run has changed something:\n%s", status)
+	}
+	has(t, p.rollout(1, g), "nobody can be asked here")
+	has(t, p.rollout(0, g, "-auto-approve"), "ok apply on b", "ok apply on a", "Done. 2 nodes run what is written")
+
+	g.vrid = 52
+	has(t, p.rollout(0, g, "-auto-approve"), "ok retire on b", "ok retire on a")
+	if status := p.exits(0, "a", "status", "-json"); strings.Contains(status, `"former"`) {
+		t.Errorf("not retired:\n%s", status)
+	}
+	gap, lost := l.Seen()
+	if lost.New > 0 {
+		t.Errorf("lost %d new connections of %d, %s without an answer", lost.New, lost.Asked, gap)
+	}
+
+	// What is worse than allowed anywhere changes nothing anywhere.
+	moved := g
+	moved.a.priority = 90
+	has(t, p.rollout(4, moved, "-auto-approve"), "HA3004", "a: ")
+	has(t, p.rollout(0, g, "-auto-approve"), "Nothing to do")
+
+	// The first node refuses: the second is not touched.
+	elsewhere := g
+	elsewhere.iface = "eth1"
+	has(t, p.rollout(8, elsewhere, "-auto-approve", "-wait=2s"), "HA3014", "halted at apply on b", "HA3101", "no node has the edit, without it: b, a")
+	g.a.priority, g.b.priority = 170, 110
+	has(t, p.rollout(0, g, "-auto-approve", "-json"), `{"type":"result","text":"done"}`)
+}
+
+// TestRolloutOverRealSSH: sshd on both machines, and the operator on one of them.
+func TestRolloutOverRealSSH(t *testing.T) {
+	if _, err := os.Stat("/usr/sbin/sshd"); err != nil {
+		t.Skip("needs sshd (openssh-server)")
+	}
+	g := rollingGroup()
+	l := g.up(t)
+	must(t, l.AwaitOwner(t.Context(), groupVIP, "a", g.down(g.a.priority)+noise))
+	c := newConsole(t, l)
+	dir := t.TempDir()
+	for _, key := range []string{"host", "user"} {
+		if out, err := exec.CommandContext(t.Context(), "ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", filepath.Join(dir, key)).CombinedOutput(); err != nil {
+			t.Fatalf("ssh-keygen: %v\n%s", err, out)
+		}
+	}
+	public, err := os.ReadFile(filepath.Join(dir, "user.pub"))
+	must(t, err)
+	host, err := os.ReadFile(filepath.Join(dir, "host.pub"))
+	must(t, err)
+	must(t, os.WriteFile(filepath.Join(dir, "authorized_keys"), public, 0o600))
+	known := ""
+	for _, node := range []string{"a", "b"} {
+		known += groupAddr[node].String() + " " + string(host)
+		conf := filepath.Join(dir, node+".sshd")
+		must(t, os.WriteFile(conf, []byte(fmt.Sprintf("ListenAddress %s\nHostKey %s/host\nAuthorizedKeysFile %s/authorized_keys\nStrictModes no\nUsePAM no\nPermitRootLogin prohibit-password\nPidFile none\nSetEnv HAFILE_SOCKET=%s\n",
+			groupAddr[node], dir, dir, c.socket(node))), 0o600))
+		c.run(0, node, []string{"mount", "-t", "tmpfs", "-o", "mode=755", "none", "/run"})
+		c.run(0, node, []string{"mkdir", "-m", "755", "/run/sshd"})
+		c.run(0, node, []string{"/usr/sbin/sshd", "-f", conf, "-E", filepath.Join(dir, node+".log")})
+	}
+	must(t, os.WriteFile(filepath.Join(dir, "known_hosts"), []byte(known), 0o600))
+	config := filepath.Join(dir, "ssh_config")
+	must(t, os.WriteFile(config, []byte(fmt.Sprintf("Host *\n  User root\n  IdentityFile %s/user\n  IdentitiesOnly yes\n  UserKnownHostsFile %s/known_hosts\n  GlobalKnownHostsFile none\n", dir, dir)), 0o600))
+	p := &rollingPair{c, "ssh -o BatchMode=yes", func(args ...string) (string, int) {
+		out, err := l.Run(t.Context(), "a", append([]string{c.self}, args...)...)
+		return string(out), exitCode(t, err)
+	}}
+	g.a.priority = 160
+	has(t, p.rollout(0, g, "-auto-approve", "-ssh-config="+config), "ok apply on b", "ok apply on a", "Done. 2 nodes run what is written")
+	must(t, os.Remove(filepath.Join(dir, "authorized_keys")))
+	has(t, p.rollout(1, g, "-auto-approve", "-ssh-config="+config), "Permission denied")
+}
