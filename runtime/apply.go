@@ -46,6 +46,9 @@ func (d *daemon) Apply(ctx context.Context, req control.Apply, emit func(control
 		return p
 	}
 	defer done()
+	if p := d.signed(&req); p != nil {
+		return p
+	}
 	return d.apply(ctx, &transaction{req: req}, emit)
 }
 

@@ -40,8 +40,12 @@ type Options struct {
 	// Credentials is the directory of credential("NAME"): $CREDENTIALS_DIRECTORY, else
 	// /etc/hafile/credentials.
 	Credentials string
-	Version     string
-	Log         *slog.Logger
+	// RequireSignature: a plan is taken only with the signature of somebody in
+	// AllowedSigners: /etc/hafile/allowed_signers.
+	RequireSignature bool
+	AllowedSigners   string
+	Version          string
+	Log              *slog.Logger
 }
 
 func (o *Options) fill() {
@@ -49,6 +53,7 @@ func (o *Options) fill() {
 	o.RunDir = cmp.Or(o.RunDir, filepath.Dir(control.DefaultSocket))
 	o.Socket = cmp.Or(o.Socket, filepath.Join(o.RunDir, filepath.Base(control.DefaultSocket)))
 	o.Credentials = cmp.Or(o.Credentials, os.Getenv("CREDENTIALS_DIRECTORY"), "/etc/hafile/credentials")
+	o.AllowedSigners = cmp.Or(o.AllowedSigners, "/etc/hafile/allowed_signers")
 	if o.Log == nil {
 		o.Log = slog.Default()
 	}

@@ -62,6 +62,7 @@ type machine struct {
 	cmd    *exec.Cmd
 	log    *os.File
 	ended  chan error
+	opt    Options // beside what every daemon of a test gets
 }
 
 func newMachine(t *testing.T, s *netns.Segment, name, address string) *machine {
@@ -96,10 +97,10 @@ func (m *machine) socket() string { return filepath.Join(m.dir, "run", "hafile.s
 // start runs the daemon until it answers.
 func (m *machine) start() {
 	m.t.Helper()
-	raw, err := json.Marshal(Options{
-		Node: m.name, StateDir: filepath.Join(m.dir, "state"), RunDir: filepath.Join(m.dir, "run"),
-		Credentials: filepath.Join(m.dir, "credentials"), Version: "test",
-	})
+	o := m.opt
+	o.Node, o.StateDir, o.RunDir = m.name, filepath.Join(m.dir, "state"), filepath.Join(m.dir, "run")
+	o.Credentials, o.Version = filepath.Join(m.dir, "credentials"), "test"
+	raw, err := json.Marshal(o)
 	if err != nil {
 		m.t.Fatal(err)
 	}

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/user"
 	"strings"
@@ -14,6 +16,7 @@ import (
 	"hafile/lang/diff"
 	"hafile/lang/planfile"
 	"hafile/lang/render"
+	"hafile/lang/sshsig"
 	"hafile/runtime/control"
 )
 
@@ -25,6 +28,8 @@ type applyOptions struct {
 	retire                      bool
 	allow                       []string
 	digest                      string
+	signed                      bool
+	raw                         signedPlan // with signed
 }
 
 func (c *cli) applyCommand() *cobra.Command {
@@ -57,6 +62,7 @@ func (c *cli) applyCommand() *cobra.Command {
 	cmd.Flags().DurationVar(&o.confirm, "confirm", 0, "return to the plan before unless hafile confirm arrives within `TIME`")
 	cmd.Flags().BoolVar(&o.retire, "retire", false, "drop old identities on the wire, once every member has the new ones")
 	cmd.Flags().StringArrayVar(&o.allow, "allow", nil, "let one refused thing through: release:ADDRESS, guard:INSTANCE, retire:NODE")
+	cmd.Flags().BoolVar(&o.signed, "signed", false, "send PLAN with its signature (PLAN.sig, or behind the plan on standard input)")
 	cmd.Flags().StringVar(&o.digest, "check-digest", "", "refuse unless the plan's digest begins with `DIGEST`")
 	return cmd
 }
@@ -89,8 +95,43 @@ func (c *cli) apply(ctx context.Context, what string, o *applyOptions) error {
 	return nil
 }
 
+// signedPlan is a plan file, byte for byte, and its signature.
+type signedPlan struct{ plan, signature []byte }
+
+// readSigned reads PLAN and PLAN.sig, or both one after the other from standard input. It
+// is the daemon that judges the signature.
+func (c *cli) readSigned(name string, s *signedPlan) (doc *planfile.Document, err error) {
+	switch name {
+	case "":
+		return nil, errors.New("-signed needs a plan file, or - for standard input")
+	case "-":
+		var all []byte
+		if all, err = io.ReadAll(io.LimitReader(c.std.in, planfile.SizeMax+1)); err != nil {
+			return nil, err
+		}
+		at := bytes.LastIndex(all, []byte(sshsig.Begin))
+		if at < 0 {
+			return nil, errors.New("no signature follows the plan: cat PLAN PLAN.sig | hafile apply -signed -")
+		}
+		s.plan, s.signature = all[:at], all[at:]
+	default:
+		if s.plan, err = os.ReadFile(name); err != nil {
+			return nil, err
+		}
+		if s.signature, err = os.ReadFile(name + ".sig"); err != nil {
+			return nil, fmt.Errorf("%w: sign it with ssh-keygen -Y sign -n hafile-plan -f KEY %s", err, name)
+		}
+	}
+	doc, err = planfile.Read(bytes.NewReader(s.plan))
+	return doc, planError(err)
+}
+
 // planToApply reads a saved plan or makes one now.
 func (c *cli) planToApply(ctx context.Context, v *view, what string, o *applyOptions) (doc *planfile.Document, facts render.Facts, saved bool, err error) {
+	if o.signed {
+		doc, err = c.readSigned(what, &o.raw)
+		return doc, render.Facts{Host: "as signed"}, true, err
+	}
 	if isPlanFile(what) {
 		doc, err = c.readPlan(what)
 		return doc, render.Facts{Host: "as saved"}, true, err
@@ -149,7 +190,7 @@ func (o *applyOptions) request(doc *planfile.Document, seen bool) control.ApplyR
 			limit = diff.Drops
 		}
 	}
-	r := control.ApplyRequest{Plan: doc, MaxImpact: limit, Allow: o.allow, Adopt: o.adopt, By: whoAmI()}
+	r := control.ApplyRequest{Plan: doc, Signed: o.raw.plan, Signature: string(o.raw.signature), MaxImpact: limit, Allow: o.allow, Adopt: o.adopt, By: whoAmI()}
 	if !o.noWait {
 		r.WaitMs = o.wait.Milliseconds()
 	}

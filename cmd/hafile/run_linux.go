@@ -36,6 +36,8 @@ func (c *cli) runCommand() *cobra.Command {
 	flags.StringVar(&o.StateDir, "state-dir", "/var/lib/hafile", "where plans and history are kept")
 	flags.StringVar(&o.RunDir, "run-dir", "/run/hafile", "where what is true until the next boot is kept")
 	flags.StringVar(&o.Credentials, "credentials", credentials, "where credential(NAME) is looked up")
+	flags.BoolVar(&o.RequireSignature, "require-signature", false, "take signed plans only (apply -signed)")
+	flags.StringVar(&o.AllowedSigners, "allowed-signers", "/etc/hafile/allowed_signers", "who may sign plans, as ssh-keygen reads it")
 	flags.StringVar(&level, "log", "info", "log from this `LEVEL` up: debug, info, warn, error")
 	return cmd
 }

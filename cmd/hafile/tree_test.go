@@ -33,6 +33,7 @@ var mayImport = map[string][]string{
 	"lang/eval":               {"lang/plan", "lang/diag", "lang/schema", "lang/module"},
 	"lang/format":             {"lang/diag", "lang/module", "lang/schema"},
 	"lang":                    {"lang/plan", "lang/diag", "lang/diff", "lang/schema", "lang/module", "lang/eval"},
+	"lang/sshsig":             {}, // bytes and keys
 	"lang/revision":           {}, // what a commit contains has no meaning there
 	"lang/convert/keepalived": {"lang", "lang/plan", "lang/diff", "lang/diag", "lang/format"},
 	"runtime/vrrp/wire":       {},

@@ -214,6 +214,8 @@ var entries = []Entry{
 	{"HA3011", "A plan of another release", false, "The format, or something in what is desired, is not known to this release.", "a plan of a newer hafile", "Install the newer release here, or make the plan with this one."},
 	{"HA3012", "The running plan keeps the address", false, "lifecycle { prevent_release = true } of the plan that runs protects an address that the new plan would take away.",
 		"a vip deleted together with its lifecycle block", "Allow it by name: hafile apply -allow=release:192.0.2.10. A move to another instance of the node needs no word."},
+	{"HA3013", "The plan is not signed by somebody who may", false, "The daemon was started with -require-signature, or a signature came with the plan, and it is missing, of something else, or by a key that is not among the allowed signers.",
+		"hafile apply lb1.plan where hafile run -require-signature runs", "Sign the file: ssh-keygen -Y sign -n hafile-plan -f KEY lb1.plan, then hafile apply -signed lb1.plan. The key stands in /etc/hafile/allowed_signers."},
 	{"HA3014", "The rollout was halted", false, "After a node, something was worse than before: an address without an owner or with two, an instance at fault, a check that is down, or the node refused.",
 		"a script that fails on the first node", "Cure what the message names and run the rollout again, which skips the nodes that have the edit; or run hafile rollback on those."},
 	{"HA3020", "The daemon does not understand the request", false, "The body is no JSON, or not what the call takes.", "a request written by hand", "Use the hafile command of the same release as the daemon."},

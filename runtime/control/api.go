@@ -182,6 +182,10 @@ type ApplyRequest struct {
 	ConfirmMs int64              `json:"confirm_ms,omitempty"` // keep it only if a confirmation arrives within; 0: keep it
 	Adopt     bool               `json:"adopt,omitempty"`      // take over addresses that are installed and not ours
 	By        string             `json:"by,omitempty"`
+	// Signed is a plan file as it was signed, and Signature its SSHSIG in armour. They
+	// stand in the place of Plan.
+	Signed    []byte `json:"signed,omitempty"`
+	Signature string `json:"signature,omitempty"`
 }
 
 // RollbackRequest is the body of POST /v1/rollback.

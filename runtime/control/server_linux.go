@@ -267,7 +267,9 @@ func decodeApply(body io.Reader) (Apply, error) {
 		return a, errors.New("something follows the request")
 	}
 	switch {
-	case a.Plan == nil:
+	case (a.Signature == "") != (len(a.Signed) == 0):
+		return a, errors.New("what is signed and its signature come together")
+	case a.Plan == nil && a.Signature == "":
 		return a, errors.New("it has no plan")
 	case a.WaitMs < 0 || a.WaitMs > int64(time.Hour/time.Millisecond):
 		return a, fmt.Errorf("wait_ms must be 0..3600000, got %d", a.WaitMs)
