@@ -237,6 +237,7 @@ func (s *planSource) saved(o *rolloutOptions) error {
 		for _, d := range docs {
 			r := runningOf(&now[d.Node].Status)
 			c := *d
+			c.Base.Assumed = false
 			if c.Base.Roles = r.Present.Roles; now[d.Node].Plan != nil && now[d.Node].Plan.Digest == d.Digest {
 				c.Changes, c.Summary = nil, diff.Summary{Worst: diff.None}
 			}

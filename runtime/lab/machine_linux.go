@@ -252,9 +252,10 @@ func (m *machine) startDaemon(ctx context.Context) error {
 	if m.Keepalived != "" {
 		return m.startKeepalived(ctx)
 	}
-	p, err := m.start("daemon.log", m.lab.Self, "run",
+	argv := append([]string{m.lab.Self, "run",
 		"-node", m.Name, "-state-dir", filepath.Join(m.dir, "state"), "-run-dir", filepath.Join(m.dir, "run"),
-		"-socket", m.socket(), "-credentials", "/etc/hafile/credentials")
+		"-socket", m.socket(), "-credentials", "/etc/hafile/credentials"}, m.lab.Daemon...)
+	p, err := m.start("daemon.log", argv...)
 	if err != nil {
 		return err
 	}

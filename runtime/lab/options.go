@@ -28,6 +28,7 @@ type Options struct {
 	Outside netip.Prefix
 	Relays  []string // HOST:PORT that mail goes to; the outside answers on every port
 	Self    string   // the hafile binary
+	Daemon  []string // more arguments of hafile run
 	Web     string   // "builtin" or "nginx"
 	// Command gives a node a configuration: its arguments, after the binary. dir is the
 	// configuration's.
