@@ -103,7 +103,7 @@ func TestRolloutTakesAnEditThroughAPair(t *testing.T) {
 	// The first node refuses: the second is not touched.
 	elsewhere := g
 	elsewhere.iface = "eth1"
-	has(t, p.rollout(8, elsewhere, "-auto-approve", "-wait=2s"), "HA3014", "halted at apply on b", "HA3101", "no node has the edit, without it: b, a")
+	has(t, p.rollout(8, elsewhere, "-auto-approve", "-wait=2s"), "HA3014", "halted at apply on b", "HA3101", "with the edit: none; without it: b, a")
 	g.a.priority, g.b.priority = 170, 110
 	has(t, p.rollout(0, g, "-auto-approve", "-json"), `{"type":"result","text":"done"}`)
 }

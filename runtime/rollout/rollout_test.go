@@ -170,13 +170,13 @@ func TestRolloutHaltsAtTheFirstRegression(t *testing.T) {
 		edit func(*fakeFleet)
 		want string
 	}{
-		"refused": {func(f *fakeFleet) { f.refuse = "b" }, "exit code 4: Error HA3108: the guard is not met; no node has the edit, without it: b, a"},
+		"refused": {func(f *fakeFleet) { f.refuse = "b" }, "exit code 4: Error HA3108: the guard is not met\nwith the edit: none; without it: b, a"},
 		"a check fails": {func(f *fakeFleet) {
 			f.after = func(f *fakeFleet, node string) { f.statuses[node] = status(node, "backup", "down") }
-		}, "script.x of b is down; b has the edit, without it: a"},
+		}, "script.x of b is down\nwith the edit: b; without it: a"},
 		"the address is lost": {func(f *fakeFleet) {
 			f.after = func(f *fakeFleet, _ string) { f.statuses["a"] = status("a", "backup") }
-		}, "nobody answers for 192.0.2.10; b has the edit"},
+		}, "nobody answers for 192.0.2.10\nwith the edit: b; without it: a"},
 	} {
 		f, docs := pairOf()
 		story.edit(f)

@@ -52,16 +52,17 @@ type Halted struct {
 	Left []string // nodes that do not
 }
 
+// Error is one line each for why, where the edit is, and what to do next.
 func (h *Halted) Error() string {
-	has := "no node has the edit"
-	if len(h.Done) > 0 {
-		has = strings.Join(h.Done, ", ") + " has the edit"
-		if len(h.Done) > 1 {
-			has = strings.Join(h.Done, ", ") + " have the edit"
-		}
+	return fmt.Sprintf("halted at %s on %s: %s\nwith the edit: %s; without it: %s\nrun the rollout again when that is cured, or hafile rollback where it went wrong",
+		h.Step.Action, h.Step.Node, h.Why, names(h.Done), names(h.Left))
+}
+
+func names(nodes []string) string {
+	if len(nodes) == 0 {
+		return "none"
 	}
-	return fmt.Sprintf("halted at %s on %s: %s; %s, without it: %s; run the rollout again when that is cured, or hafile rollback where it went wrong",
-		h.Step.Action, h.Step.Node, h.Why, has, some(h.Left))
+	return strings.Join(nodes, ", ")
 }
 
 // look is how often a state that has not converged is asked for again.
