@@ -27,7 +27,7 @@ var mayImport = map[string][]string{
 	"lang/render":             {"lang/planfile", "lang/diff", "lang/plan", "lang/diag"},
 	"lang/story":              {"lang/plan", "lang/diag"},
 	"lang/vendored":           {"lang/diag"}, // what was copied from elsewhere, and whether it still is that
-	"lang/hatest":             {"lang/eval", "lang/story", "lang/plan", "lang/diag"},
+	"lang/hatest":             {"lang/eval", "lang/module", "lang/story", "lang/plan", "lang/diag"},
 	"lang/schema":             {"lang/plan", "lang/diag"},
 	"lang/module":             {"lang/plan", "lang/diag", "lang/schema"},
 	"lang/eval":               {"lang/plan", "lang/diag", "lang/schema", "lang/module"},

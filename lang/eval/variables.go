@@ -184,8 +184,12 @@ func (e *Evaluator) given1(d *module.Decl, decl *declared, s scope) (cty.Value, 
 		return cty.DynamicVal, false
 	}
 	if decl.def == nil {
+		aside := ""
+		if files := e.m.VarFilesAside(); len(files) > 0 {
+			aside = fmt.Sprintf(" %s is not read by itself: -var-file %[1]s reads it.", files[0])
+		}
 		e.errorf("HA1012", s, d.Range(), fmt.Sprintf("variable %q has no value", d.Name),
-			"Give it one: -var %s=VALUE, HAFILE_VAR_%s, a line in a *.auto.havars.hcl file, or a default.", d.Name, d.Name)
+			"Give it one: -var %s=VALUE, HAFILE_VAR_%s, a line in a *.auto.havars.hcl file, or a default.%s", d.Name, d.Name, aside)
 		return cty.DynamicVal, false
 	}
 	v, ok := e.value(decl.def.Expr, scope{addr: s.addr, arg: &schema.Arg{Name: "default", Kind: schema.Any, Sensitive: decl.secret}})

@@ -10,13 +10,13 @@ import (
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/ext/dynblock"
-	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/convert"
 	"github.com/zclconf/go-cty/cty/function"
 	"github.com/zclconf/go-cty/cty/gocty"
 
 	"hafile/lang/diag"
+	"hafile/lang/module"
 	"hafile/lang/plan"
 	"hafile/lang/story"
 )
@@ -54,10 +54,10 @@ func kindAttributes() []hcl.AttributeSchema {
 func Parse(names []string, files map[string][]byte, functions map[string]function.Function) (*Suite, diag.Diagnostics) {
 	p := parser{suite: &Suite{Files: files, eval: &hcl.EvalContext{Functions: functions}}}
 	for _, name := range names {
-		f, ds := hclsyntax.ParseConfig(files[name], name, hcl.InitialPos)
-		p.take(ds)
-		if f != nil {
-			p.file(f.Body)
+		body, ds := module.Parse(name, files[name])
+		p.diags = append(p.diags, ds...)
+		if body != nil {
+			p.file(body)
 		}
 	}
 	return p.suite, p.diags

@@ -100,6 +100,16 @@ func IsAutoVars(name string) bool {
 	return strings.HasSuffix(name, ".auto.havars.hcl") || strings.HasSuffix(name, ".auto.havars.json")
 }
 
+// VarFilesAside are the files of variables beside the module that do not count by
+// themselves: who wrote one may think that they do.
+func (m *Module) VarFilesAside() []string {
+	if m.FS == nil {
+		return nil
+	}
+	names, _ := fs.Glob(m.FS, path.Join(m.Dir, "*.havars.hcl"))
+	return slices.DeleteFunc(names, IsAutoVars)
+}
+
 // List finds the files of a directory that count.
 func List(fsys fs.FS, dir string) (config, vars []string, ds diag.Diagnostics) {
 	entries, err := fs.ReadDir(fsys, dir)
