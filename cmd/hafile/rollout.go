@@ -24,7 +24,7 @@ type rolloutOptions struct {
 	planOptions
 	via, config, command, remote, plans string
 	nodes, allow                        []string
-	wait, pause                         time.Duration
+	wait, pause, confirm                time.Duration
 	auto, dryRun, inline, signed        bool
 }
 
@@ -34,8 +34,9 @@ func (c *cli) rolloutCommand() *cobra.Command {
 		Use:   "rollout [DIR|FILE]",
 		Short: "Take an edit through all nodes over ssh, one at a time, backups first",
 		Long: "Take an edit through all nodes over ssh, one at a time, backups first.\n\n" +
-			"Every node is asked for its status before anything is changed. After each node the rollout waits until\n" +
-			"every address has its one owner, and halts with exit code 8 at the first thing that is worse than before.\n" +
+			"Every node is asked for its status, and has prepared its plan, before anything is changed. After each node\n" +
+			"the rollout waits until every address has its one owner, and halts with exit code 8 at the first thing that\n" +
+			"is worse than before: the message says which nodes have the edit then, and what to do.\n" +
 			"Edits of what the network sees get their second sweep (apply -retire) when all nodes have the first.",
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -46,7 +47,7 @@ func (c *cli) rolloutCommand() *cobra.Command {
 	o.vars.register(flags)
 	flags.StringVar(&o.via, "via", "ssh", "how nodes are reached: ssh")
 	flags.StringVar(&o.config, "ssh-config", "", "`FILE` for ssh -F")
-	flags.StringVar(&o.command, "ssh-command", "ssh -o BatchMode=yes -o ConnectTimeout=10", "the ssh program and its options, set apart by blanks")
+	flags.StringVar(&o.command, "ssh-command", "ssh -o BatchMode=yes -o ConnectTimeout=10 -o ServerAliveInterval=5", "the ssh program and its options, set apart by blanks")
 	flags.StringVar(&o.remote, "remote-command", "hafile", "what is called on a node, such as \"sudo hafile\"")
 	flags.StringVar(&o.plans, "plans", "", "send the saved plans of `DIR` and compile nothing")
 	flags.BoolVar(&o.signed, "signed", false, "with -plans, send the signature of each plan (NODE.plan.sig) too")
@@ -55,6 +56,7 @@ func (c *cli) rolloutCommand() *cobra.Command {
 	flags.StringArrayVar(&o.allow, "allow", nil, "let one refused thing through on every node: release:ADDRESS, guard:INSTANCE")
 	flags.DurationVar(&o.wait, "wait", 60*time.Second, "how long a node, and then the fleet, may take to settle")
 	flags.DurationVar(&o.pause, "pause", 0, "wait between nodes, beside what edited checks need")
+	flags.DurationVar(&o.confirm, "confirm", 0, "a node keeps its plan when all is well afterwards, and returns to the one before without that word within `TIME`")
 	flags.BoolVar(&o.auto, "auto-approve", false, "do not ask")
 	flags.BoolVar(&o.dryRun, "dry-run", false, "say the order and why, and change nothing")
 	flags.BoolVar(&o.inline, "allow-inline-secrets", false, "send secrets that the files hold in clear")
@@ -64,19 +66,17 @@ func (c *cli) rolloutCommand() *cobra.Command {
 
 func (c *cli) rollout(ctx context.Context, target string, o *rolloutOptions) error {
 	v := c.view()
-	switch {
-	case o.via != "ssh":
-		return fmt.Errorf("-via %s is not known: ssh is", o.via)
-	case o.signed && o.plans == "":
-		return errors.New("-signed needs -plans DIR: what is signed is a file")
+	if err := o.check(); err != nil {
+		return err
 	}
 	source, err := c.plansFor(ctx, v, target, o)
 	if err != nil {
 		return err
 	}
+	limit := o.limit(v)
 	run := rollout.Options{
 		Nodes: source.nodes, Remote: o.ssh(source.hosts), Plan: source.plan, Bytes: source.bytes, Signed: o.signed,
-		MaxImpact: diff.Class(o.maxImpact), Allow: o.allow, Wait: o.wait, Pause: o.pause, Tell: v.rolling(o.asJSON),
+		MaxImpact: limit, Allow: o.allow, Wait: o.wait, Pause: o.pause, Confirm: o.confirm, Tell: v.rolling(o.asJSON),
 	}
 	before, err := rollout.Ask(ctx, run.Remote, run.Nodes)
 	if err != nil {
@@ -86,18 +86,24 @@ func (c *cli) rollout(ctx context.Context, target string, o *rolloutOptions) err
 	if err != nil {
 		return err
 	}
-	steps := rollout.Order(docs)
-	if err := v.order(docs, steps, o.asJSON); err != nil {
-		return err
-	}
-	if absent := rollout.Absent(docs); len(absent) > 0 {
+	steps := rollout.Order(docs, before)
+	if absent := rollout.Absent(docs, before); len(absent) > 0 {
 		steps = slices.DeleteFunc(steps, func(s rollout.Step) bool { return s.Action == rollout.Retire })
 		v.note("%s %s not part of this: the second sweep is left for when they have the edit.", v.paint(yellow, "Note:"), strings.Join(absent, ", "))
 	}
-	if o.dryRun || len(steps) == 0 {
+	if err := v.order(docs, steps, o.asJSON); err != nil || len(steps) == 0 {
+		return err
+	}
+	if err := allowed(docs, before, limit, o.allow); err != nil {
+		return err
+	}
+	if err := rollout.Prepare(ctx, run, before, steps); err != nil {
+		return refusedBefore(err)
+	}
+	if o.dryRun {
 		return nil
 	}
-	if run.MaxImpact, err = o.approve(v, docs); err != nil {
+	if err := o.consent(v, len(docs)); err != nil {
 		return err
 	}
 	if err := rollout.Run(ctx, run, before, steps); err != nil {
@@ -107,36 +113,78 @@ func (c *cli) rollout(ctx context.Context, target string, o *rolloutOptions) err
 	return nil
 }
 
-// codeHalted: a rollout stopped at the first thing that was worse than before.
-const codeHalted = "HA3014"
+const (
+	codeHalted    = "HA3014" // a rollout stopped at the first thing that was worse than before
+	codeUnstarted = "HA3015" // a node would refuse its part, and no node was changed
+)
 
-// approve refuses before the first node what would be refused at some node, and asks.
-func (o *rolloutOptions) approve(v *view, docs []*planfile.Document) (diff.Class, error) {
-	limit := diff.Class(o.maxImpact)
-	ask := !o.auto && v.interactive()
-	if limit == "" {
-		if limit = diff.Gains; ask {
-			limit = diff.Drops
+func (o *rolloutOptions) check() error {
+	switch {
+	case o.via != "ssh":
+		return fmt.Errorf("-via %s is not known: ssh is", o.via)
+	case o.signed && o.plans == "":
+		return errors.New("-signed needs -plans DIR: what is signed is a file")
+	case o.maxImpact != "" && diff.Class(o.maxImpact).Rank() < 0:
+		return fmt.Errorf("%q is no class of impact: one of %v", o.maxImpact, diff.Classes)
+	case o.confirm > 0 && o.confirm <= o.wait+o.pause:
+		return fmt.Errorf("-confirm %s would be over before a node has settled: make it longer than -wait %s and -pause %s together", o.confirm, o.wait, o.pause)
+	}
+	return nil
+}
+
+// asks: a person looks at the order and is asked.
+func (o *rolloutOptions) asks(v *view) bool { return !o.auto && v.interactive() }
+
+// limit is the highest class that goes through at any node.
+func (o *rolloutOptions) limit(v *view) diff.Class {
+	switch {
+	case o.maxImpact != "":
+		return diff.Class(o.maxImpact)
+	case o.asks(v), o.dryRun:
+		return diff.Drops
+	}
+	return diff.Gains
+}
+
+// allowed refuses before the first node what would be refused at some node.
+func allowed(docs []*planfile.Document, now rollout.Statuses, limit diff.Class, allow []string) error {
+	if node := now.Pending(); node != "" {
+		return &control.Problem{
+			Exit: exitRefused, Code: control.CodePending, Summary: node + " runs a plan that waits for its confirmation",
+			Detail: "Keep it with hafile confirm there, or return to the plan before with hafile rollback.",
 		}
 	}
 	for _, d := range docs {
-		p := planfile.Gate(d.Changes, limit, o.allow)
-		if p != nil {
+		if p := planfile.Gate(d.Changes, limit, allow); p != nil {
 			p.Detail = d.Node + ": " + p.Detail
-			return "", planProblem(p)
+			return planProblem(p)
 		}
 	}
+	return nil
+}
+
+// refusedBefore answers with the exit code of the node that would refuse.
+func refusedBefore(err error) error {
+	p := &control.Problem{Exit: exitError, Code: codeUnstarted, Summary: "a node would refuse its part, and nothing was changed anywhere", Detail: err.Error()}
+	var failed *rollout.Failed
+	if errors.As(err, &failed) {
+		p.Exit = failed.Exit
+	}
+	return p
+}
+
+func (o *rolloutOptions) consent(v *view, nodes int) error {
 	switch {
 	case o.auto:
-		return limit, nil
-	case !ask:
-		return "", errors.New("nobody can be asked here: use -auto-approve, or -dry-run")
+		return nil
+	case !o.asks(v):
+		return errors.New("nobody can be asked here: use -auto-approve, or -dry-run")
 	}
-	yes, err := v.ask(fmt.Sprintf("Take this through %s?", plural(len(docs), "node")))
+	yes, err := v.ask(fmt.Sprintf("Take this through %s?", plural(nodes, "node")))
 	if err == nil && !yes {
 		err = errors.New("nothing was changed: the answer was not yes")
 	}
-	return limit, err
+	return err
 }
 
 // ssh is the way to the nodes.

@@ -13,18 +13,21 @@ import (
 	"hafile/runtime/lab"
 )
 
-// rolling is a pair with whatever reaches its machines in the place of ssh.
+// rollingPair is a pair with whatever reaches its machines in the place of ssh.
 type rollingPair struct {
 	*console
 	command string
 	from    func(args ...string) (string, int) // runs hafile where the operator sits
+	// broken is a file: while it is there, the connection of each apply that changes
+	// something breaks when it is done, and no other is made if it is not empty.
+	broken string
 }
 
 // local reaches the machines through a program in the place of ssh, which runs the
 // command against the daemon of the machine that is named.
 func local(t *testing.T, l *lab.Lab) *rollingPair {
-	c := newConsole(t, l)
-	script := filepath.Join(t.TempDir(), "ssh")
+	c, dir := newConsole(t, l), t.TempDir()
+	script, broken := filepath.Join(dir, "ssh"), filepath.Join(dir, "broken")
 	must(t, os.WriteFile(script, []byte(fmt.Sprintf(`#!/bin/sh
 [ "$1" = -- ] || exit 255
 case $2 in
@@ -32,13 +35,19 @@ case $2 in
 %s | %s) node=b ;;
 *) echo "no route to $2" >&2; exit 255 ;;
 esac
-HAFILE_SOCKET=%s/$node/run/hafile.sock exec sh -c "$3"
-`, groupAddr["a"], secondAddr["a"], groupAddr["b"], secondAddr["b"], l.Files())), 0o755))
+[ ! -s %[5]s ] || exit 255
+export HAFILE_SOCKET=%[6]s/$node/run/hafile.sock
+case $3 in
+*-dry-run*) ;;
+*" apply "*) [ ! -e %[5]s ] || { sh -c "$3" >/dev/null; echo broken >>%[5]s; exit 255; } ;;
+esac
+exec sh -c "$3"
+`, groupAddr["a"], secondAddr["a"], groupAddr["b"], secondAddr["b"], broken, l.Files())), 0o755))
 	from := func(args ...string) (string, int) {
 		out, err := exec.CommandContext(t.Context(), c.self, args...).CombinedOutput()
 		return string(out), exitCode(t, err)
 	}
-	return &rollingPair{c, script, from}
+	return &rollingPair{c, script, from, broken}
 }
 
 func exitCode(t *testing.T, err error) int {
@@ -100,12 +109,57 @@ func TestRolloutTakesAnEditThroughAPair(t *testing.T) {
 	has(t, p.rollout(4, moved, "-auto-approve"), "HA3004", "a: ")
 	has(t, p.rollout(0, g, "-auto-approve"), "Nothing to do")
 
-	// The first node refuses: the second is not touched.
+	// One node would refuse: none is touched.
 	elsewhere := g
 	elsewhere.iface = "eth1"
-	has(t, p.rollout(8, elsewhere, "-auto-approve", "-wait=2s"), "HA3014", "halted at apply on b", "HA3101", "with the edit: none; without it: b, a")
+	has(t, p.rollout(1, elsewhere, "-auto-approve"), "HA3015", "nothing was changed anywhere", "HA3101")
+	has(t, p.rollout(0, g, "-auto-approve"), "Nothing to do")
+	has(t, p.rollout(1, g, "-confirm=60s"), "-confirm 1m0s would be over before")
 	g.a.priority, g.b.priority = 170, 110
-	has(t, p.rollout(0, g, "-auto-approve", "-json"), `{"type":"result","text":"done"}`)
+	has(t, p.rollout(0, g, "-auto-approve", "-json", "-confirm=2m"), `{"type":"result","text":"done"}`)
+	if status := p.exits(0, "a", "status", "-json"); strings.Contains(status, "confirm_deadline") {
+		t.Errorf("not confirmed:\n%s", status)
+	}
+}
+
+// TestRolloutWhoseConnectionBreaks: the rollout says where the edit is and what to do, and
+// that is true.
+func TestRolloutWhoseConnectionBreaks(t *testing.T) {
+	g := rollingGroup()
+	l := g.up(t)
+	must(t, l.AwaitOwner(t.Context(), groupVIP, "a", g.down(g.a.priority)+noise))
+	p := local(t, l)
+
+	// Between the edit and its answer; the next connections are made again.
+	g.a.priority = 160
+	must(t, os.WriteFile(p.broken, nil, 0o600))
+	out := p.rollout(8, g, "-auto-approve", "-wait=2s", "-ssh-command="+p.once())
+	has(t, out, "HA3014", "halted at apply on b", "with the edit: b; without it: a", "run hafile rollout again", "hafile rollback on b")
+	must(t, os.Remove(p.broken))
+	again := p.rollout(0, g, "-auto-approve")
+	has(t, again, "b runs what is written", "ok apply on a")
+
+	// For good, with -confirm: the node that took the edit goes back by itself.
+	before := p.exits(0, "b", "show", "-json")
+	g.b.priority = 110
+	must(t, os.WriteFile(p.broken, nil, 0o600))
+	out = p.rollout(8, g, "-auto-approve", "-wait=2s", "-confirm=3s")
+	has(t, out, "with the edit: none; without it: none; not known: b, a", "b returns to its plan before by itself within 3s", "when b, a can be reached again")
+	for deadline := time.Now().Add(15 * time.Second); p.exits(0, "b", "show", "-json") != before; time.Sleep(100 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("b has not returned to its plan before")
+		}
+	}
+}
+
+// once is the way that breaks at each apply and works otherwise.
+func (p *rollingPair) once() string {
+	p.t.Helper()
+	script, err := os.ReadFile(p.command)
+	must(p.t, err)
+	name := p.command + "-once"
+	must(p.t, os.WriteFile(name, []byte(strings.ReplaceAll(string(script), "echo broken", "true")), 0o755))
+	return name
 }
 
 // TestRolloutOverRealSSH: sshd on both machines, and the operator on one of them.
@@ -141,7 +195,7 @@ func TestRolloutOverRealSSH(t *testing.T) {
 	must(t, os.WriteFile(filepath.Join(dir, "known_hosts"), []byte(known), 0o600))
 	config := filepath.Join(dir, "ssh_config")
 	must(t, os.WriteFile(config, []byte(fmt.Sprintf("Host *\n  User root\n  IdentityFile %s/user\n  IdentitiesOnly yes\n  UserKnownHostsFile %s/known_hosts\n  GlobalKnownHostsFile none\n", dir, dir)), 0o600))
-	p := &rollingPair{c, "ssh -o BatchMode=yes", func(args ...string) (string, int) {
+	p := &rollingPair{console: c, command: "ssh -o BatchMode=yes", from: func(args ...string) (string, int) {
 		out, err := l.Run(t.Context(), "a", append([]string{c.self}, args...)...)
 		return string(out), exitCode(t, err)
 	}}

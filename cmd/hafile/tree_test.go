@@ -52,7 +52,7 @@ var mayImport = map[string][]string{
 	"runtime/notify/smtpsink": {},
 	"runtime/host":            {"runtime/kernel", "runtime/program"},
 	"runtime/store":           {"lang/plan"},
-	"runtime/rollout":         {"runtime/control", "lang/planfile", "lang/diff"},  // order and halting; how nodes are reached is the command's
+	"runtime/rollout":         {"runtime/control", "lang/plan", "lang/planfile", "lang/diff"},  // order and halting; how nodes are reached is the command's
 	"runtime/drift":           {"runtime/control", "runtime/kernel", "lang/plan"}, // a second opinion beside the daemon's
 	"runtime/control":         {"lang/plan", "lang/planfile", "lang/diff"},
 	"runtime/lab/netns":       {},

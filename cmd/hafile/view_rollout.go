@@ -16,6 +16,9 @@ func (v *view) order(docs []*planfile.Document, steps []rollout.Step, asJSON boo
 				return err
 			}
 		}
+		if len(steps) == 0 {
+			return v.documentLine(rollout.Told{Type: "result", Text: "nothing to do"})
+		}
 		return nil
 	}
 	if len(steps) == 0 {
@@ -59,6 +62,8 @@ func (v *view) rolling(asJSON bool) func(rollout.Told) {
 	}
 	return func(t rollout.Told) {
 		switch t.Type {
+		case "prepared":
+			v.rewrite("prepare on %s ...", t.Step.Node)
 		case "step":
 			v.rewrite("%s on %s ...", t.Step.Action, t.Step.Node)
 		case "pause":

@@ -218,6 +218,8 @@ var entries = []Entry{
 		"hafile apply lb1.plan where hafile run -require-signature runs", "Sign the file: ssh-keygen -Y sign -n hafile-plan -f KEY lb1.plan, then hafile apply -signed lb1.plan. The key stands in /etc/hafile/allowed_signers."},
 	{"HA3014", "The rollout was halted", false, "After a node, something was worse than before: an address without an owner or with two, an instance at fault, a check that is down, or the node refused.",
 		"a script that fails on the first node", "Cure what the message names and run the rollout again, which skips the nodes that have the edit; or run hafile rollback on those."},
+	{"HA3015", "A node would refuse its part of the rollout", false, "Before the first change every node has done all of its apply up to the first change, and this one refused. Nothing was changed anywhere.",
+		"an interface that one node of ten lacks", "The message has the node and its reason, and the exit code is the node's: cure that, and run the rollout again."},
 	{"HA3020", "The daemon does not understand the request", false, "The body is no JSON, or not what the call takes.", "a request written by hand", "Use the hafile command of the same release as the daemon."},
 	{"HA3021", "Not permitted", false, "Only root, and the account that the daemon runs as, may change something; the socket's group may look.", "hafile apply without root", "Run the command as root."},
 	{"HA3022", "The daemon knows no such call", false, "The command is of another release than the daemon.", "hafile 0.2 asks a daemon 0.1", "Restart the daemon with the release of the command: hafile status says which one runs."},

@@ -1,17 +1,66 @@
 package rollout
 
 import (
+	"context"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 
 	"hafile/runtime/control"
 )
 
 // Statuses of the nodes, by name.
 type Statuses map[string]*control.StatusFile
+
+// look is how often a state that has not converged is asked for again.
+const look = 500 * time.Millisecond
+
+// Ask is the state of every node. One that does not answer is an error: what cannot be
+// seen cannot be rolled through.
+func Ask(ctx context.Context, r Remote, nodes []string) (Statuses, error) {
+	out := Statuses{}
+	for _, node := range nodes {
+		s, err := ask(ctx, r, node)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", node, err)
+		}
+		out[node] = s
+	}
+	return out, nil
+}
+
+func ask(ctx context.Context, r Remote, node string) (*control.StatusFile, error) {
+	raw, exit, err := r.Run(ctx, node, nil, "status", "-json", "-with-plan")
+	if err == nil && exit != 0 {
+		err = fmt.Errorf("hafile status: %w", &Failed{exit, tail(raw)})
+	}
+	s := &control.StatusFile{}
+	if err == nil {
+		err = json.Unmarshal(raw, s)
+	}
+	if err == nil {
+		err = control.FormatKnown(s.FormatVersion)
+	}
+	if err == nil && s.Node != "" && s.Node != node {
+		err = fmt.Errorf("the machine that answers there is %s", s.Node)
+	}
+	s.Node = node
+	return s, err
+}
+
+// Pending is the first node whose plan waits for hafile confirm: it takes no other one.
+func (s Statuses) Pending() string {
+	for _, node := range slices.Sorted(maps.Keys(s)) {
+		if s[node].ConfirmBy != nil {
+			return node
+		}
+	}
+	return ""
+}
 
 // Worse says what is worse now than it was before: an address without an owner or with
 // two, an instance at fault, a check that is down, an address to which something else

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"hafile/lang/diff"
+	"hafile/lang/plan"
 	"hafile/lang/planfile"
 )
 
@@ -23,6 +24,7 @@ const (
 type Step struct {
 	Node    string     `json:"node"`
 	Action  string     `json:"action"`
+	Digest  string     `json:"digest,omitempty"` // of the plan that an apply makes run
 	Changes int        `json:"changes,omitempty"`
 	Worst   diff.Class `json:"worst,omitempty"`
 	Why     string     `json:"why"`
@@ -32,44 +34,85 @@ type Step struct {
 
 // Order is the order in which nodes are edited: those that hold nothing first, among them
 // the one that would be the last to take over, so that whoever holds an address has
-// members that know the edit already. Nodes without a change are left out. Edits of what
-// the wire sees take a second sweep when all have the first.
-func Order(docs []*planfile.Document) []Step {
-	var edited []*planfile.Document
-	sweeps := false
-	for _, d := range docs {
-		if len(d.Changes) > 0 {
-			edited = append(edited, d)
-			sweeps = sweeps || retires(d.Changes)
+// members that know the edit already. Who leaves a group goes before all, and who joins
+// one after all: members that are named to each other (unicast) must not be deaf to the
+// one that is active. Nodes without a change are left out. Edits of what the wire sees
+// take a second sweep when all have the first, and so does what a rollout that was halted
+// has left of one.
+func Order(docs []*planfile.Document, now Statuses) []Step {
+	docs = slices.Clone(docs)
+	slices.SortStableFunc(docs, func(a, b *planfile.Document) int {
+		if byTurn := cmp.Compare(turn(a, docs), turn(b, docs)); byTurn != 0 {
+			return byTurn
 		}
-	}
-	slices.SortStableFunc(edited, func(a, b *planfile.Document) int {
+		if turn(a, docs) == joins {
+			return cmp.Compare(highest(b), highest(a)) // an address comes up where it belongs
+		}
 		return cmp.Or(cmp.Compare(len(held(a)), len(held(b))), cmp.Compare(highest(a), highest(b)))
 	})
-	var steps []Step
-	for _, d := range edited {
-		steps = append(steps, Step{
-			Node: d.Node, Action: Apply, Changes: len(d.Changes), Worst: d.Summary.Worst, Why: why(d), PauseMs: pause(d),
-		})
-	}
-	if sweeps {
-		for _, d := range edited {
-			steps = append(steps, Step{Node: d.Node, Action: Retire, Why: "every member has the new identity by then, and the old one goes"})
+	var steps, second []Step
+	for _, d := range docs {
+		if len(d.Changes) > 0 {
+			steps = append(steps, Step{
+				Node: d.Node, Action: Apply, Digest: d.Digest, Changes: len(d.Changes), Worst: d.Summary.Worst, Why: why(d, docs), PauseMs: pause(d),
+			})
+		}
+		if len(swept(d, now)) > 0 {
+			second = append(second, Step{Node: d.Node, Action: Retire, Why: "every member has the new identity by then, and the old one goes"})
 		}
 	}
-	return steps
+	return append(steps, second...)
 }
 
-func why(d *planfile.Document) string {
+// The turns of nodes.
+const (
+	leaves = iota
+	stays
+	joins
+)
+
+// turn tells who leaves a group or joins one that others are in.
+func turn(d *planfile.Document, all []*planfile.Document) int {
+	if d.Base.Digest == planfile.NoBase {
+		return joins
+	}
+	out := stays
+	for i := range d.Changes {
+		c := &d.Changes[i]
+		others := slices.ContainsFunc(all, func(o *planfile.Document) bool { return o.Node != d.Node && edits(o, c.Address) })
+		switch {
+		case !others:
+		case c.Action == diff.Remove:
+			return leaves
+		case c.Action == diff.Add:
+			out = joins
+		}
+	}
+	return out
+}
+
+// edits reports whether a node has an instance, before and afterwards, that changes.
+func edits(d *planfile.Document, instance plan.Addr) bool {
+	return d.Desired.Instance(instance) != nil && slices.ContainsFunc(d.Changes, func(c diff.Change) bool {
+		return c.Address == instance && c.Action == diff.Update
+	})
+}
+
+func why(d *planfile.Document, all []*planfile.Document) string {
 	assumed := ""
 	if d.Base.Assumed {
 		assumed = ", as is assumed"
 	}
-	if h := held(d); len(h) > 0 {
+	h := held(d)
+	switch t := turn(d, all); {
+	case d.Base.Digest == planfile.NoBase:
+		return "runs nothing yet: after those that do, the preferred one first"
+	case t == joins:
+		return "joins a group: after its members, which know of it then"
+	case t == leaves:
+		return "leaves a group: before its members, which listen to it until then"
+	case len(h) > 0:
 		return fmt.Sprintf("active for %s%s: after those that hold less", some(h), assumed)
-	}
-	if d.Base.Digest == planfile.NoBase {
-		return "runs nothing yet"
 	}
 	return "holds no address" + assumed + ": nobody notices if it goes wrong here"
 }
@@ -104,10 +147,27 @@ func highest(d *planfile.Document) uint8 {
 	return most
 }
 
-func retires(changes []diff.Change) bool {
-	return slices.ContainsFunc(changes, func(c diff.Change) bool {
-		return c.Impact.Retire || slices.ContainsFunc(c.Fields, func(f diff.Field) bool { return f.Impact != nil && f.Impact.Retire })
-	})
+// swept are the instances of a node that have an identity beside their own when all nodes
+// have the edit: because of this edit, or still.
+func swept(d *planfile.Document, now Statuses) []plan.Addr {
+	var out []plan.Addr
+	for i := range d.Changes {
+		if retires(&d.Changes[i]) {
+			out = append(out, d.Changes[i].Address)
+		}
+	}
+	if s := now[d.Node]; s != nil {
+		for i := range s.Instances {
+			if in := &s.Instances[i]; len(in.Former) > 0 && !slices.Contains(out, in.Address) {
+				out = append(out, in.Address)
+			}
+		}
+	}
+	return out
+}
+
+func retires(c *diff.Change) bool {
+	return c.Impact.Retire || slices.ContainsFunc(c.Fields, func(f diff.Field) bool { return f.Impact != nil && f.Impact.Retire })
 }
 
 // pause is how long an added or edited check may take until it is down: the next node is
@@ -122,31 +182,31 @@ func pause(d *planfile.Document) int64 {
 	return longest
 }
 
-// members of the groups that a plan edits with a second sweep.
-func members(d *planfile.Document) []string {
+// Absent are members that would need a second sweep and are not part of the rollout.
+func Absent(docs []*planfile.Document, now Statuses) []string {
 	var out []string
-	for i := range d.Changes {
-		in := d.Desired.Instance(d.Changes[i].Address)
-		if in == nil || !retires(d.Changes[i:i+1]) {
-			continue
-		}
-		for _, m := range in.Members {
-			if m.Node != d.Node && m.Speaks == "" && !slices.Contains(out, m.Node) {
-				out = append(out, m.Node)
+	for _, d := range docs {
+		for _, m := range members(d, now) {
+			here := slices.ContainsFunc(docs, func(o *planfile.Document) bool { return o.Node == m })
+			if !here && !slices.Contains(out, m) {
+				out = append(out, m)
 			}
 		}
 	}
 	return out
 }
 
-// Absent are members that would need a second sweep and are not part of the rollout.
-func Absent(docs []*planfile.Document) []string {
+// members of the groups that a node sweeps, other than itself.
+func members(d *planfile.Document, now Statuses) []string {
 	var out []string
-	for _, d := range docs {
-		for _, m := range members(d) {
-			here := slices.ContainsFunc(docs, func(o *planfile.Document) bool { return o.Node == m })
-			if !here && !slices.Contains(out, m) {
-				out = append(out, m)
+	for _, a := range swept(d, now) {
+		in := d.Desired.Instance(a)
+		if in == nil {
+			continue
+		}
+		for _, m := range in.Members {
+			if m.Node != d.Node && m.Speaks == "" {
+				out = append(out, m.Node)
 			}
 		}
 	}

@@ -27,7 +27,7 @@ func document(node, role string, priority uint8, class diff.Class) *planfile.Doc
 	d := &planfile.Document{Plan: plan.Plan{Node: node, Desired: plan.Desired{Instances: []plan.Instance{in}}}}
 	d.Base.Digest, d.Base.Roles = "sha256:old", map[plan.Addr]string{"instance.web": role}
 	d.Changes = []diff.Change{{Address: "instance.web", Action: diff.Update, Impact: diff.Impact{Class: class}}}
-	d.Summary.Worst = class
+	d.Summary.Worst, d.Digest = class, "sha256:new"
 	return d
 }
 
@@ -42,7 +42,7 @@ func TestOrderIsBackupsFirstAndTheLastInLineBeforeTheNext(t *testing.T) {
 	docs[1].Desired.Checks = []plan.Check{check}
 	docs[1].Changes = append(docs[1].Changes, diff.Change{Address: "script.x", Action: diff.Update})
 	got := ""
-	for _, s := range Order(docs) {
+	for _, s := range Order(docs, nil) {
 		got += fmt.Sprintf("%s %s %d: %s\n", s.Action, s.Node, s.PauseMs, s.Why)
 	}
 	want := `apply c 0: holds no address: nobody notices if it goes wrong here
@@ -52,12 +52,14 @@ apply a 0: active for instance.web: after those that hold less
 	if got != want {
 		t.Errorf("got\n%s", got)
 	}
-	docs[0].Changes[0].Fields = []diff.Field{{Path: "router_id", Impact: &diff.Impact{Retire: true}}}
-	steps := Order(docs)
+	for _, d := range docs[:3] {
+		d.Changes[0].Fields = []diff.Field{{Path: "router_id", Impact: &diff.Impact{Retire: true}}}
+	}
+	steps := Order(docs, nil)
 	if len(steps) != 6 || steps[3].Action != Retire || steps[3].Node != "c" || steps[5].Node != "a" {
 		t.Errorf("with a second sweep: %+v", steps)
 	}
-	if got := Absent(docs[:2]); !slices.Equal(got, []string{"c"}) {
+	if got := Absent(docs[:2], nil); !slices.Equal(got, []string{"c"}) {
 		t.Errorf("absent: %v", got)
 	}
 }
@@ -114,69 +116,134 @@ type fakeFleet struct {
 	said     []string
 	statuses Statuses
 	refuse   string                          // the node that refuses its plan
+	broken   map[string]int                  // connections to a node that fail from now on; below 0: all of them
+	breaks   bool                            // the connection of the command that runs
 	after    func(f *fakeFleet, node string) // what an apply there does
 }
 
 func (f *fakeFleet) Run(_ context.Context, node string, stdin []byte, args ...string) ([]byte, int, error) {
+	if f.broken[node] != 0 {
+		f.broken[node]--
+		return nil, 0, errors.New("ssh " + node + ": connection timed out")
+	}
+	s := f.statuses[node]
 	if args[0] == "status" {
-		raw, err := json.Marshal(f.statuses[node])
+		raw, err := json.Marshal(s)
 		return raw, 0, err
 	}
-	f.said = append(f.said, node+": "+strings.Join(args, " ")+" < "+string(stdin))
-	if f.refuse == node {
+	f.said = append(f.said, strings.TrimSuffix(node+": "+strings.Join(args, " ")+" < "+string(stdin), " < "))
+	switch {
+	case f.refuse == node:
 		return []byte("Error HA3108: the guard is not met\n"), 4, nil
+	case args[0] == "confirm":
+		s.ConfirmBy = nil
+	case args[0] == "rollback":
+		s.Plan, s.ConfirmBy = nil, nil
+	case slices.Contains(args, "-dry-run"), slices.Contains(args, "-retire"):
+	default:
+		s.Plan = &control.PlanStatus{Digest: "sha256:new"}
+		if strings.Contains(strings.Join(args, " "), "-confirm") {
+			s.ConfirmBy = new(time.Time)
+		}
+		if f.after != nil {
+			f.after(f, node)
+		}
 	}
-	if f.after != nil {
-		f.after(f, node)
+	if f.breaks || f.broken[node] != 0 {
+		f.breaks = false
+		return nil, 0, errors.New("ssh " + node + ": broken pipe")
 	}
 	return nil, 0, nil
 }
 
-func rolled(f *fakeFleet, docs []*planfile.Document) error {
-	o := Options{
+// spoil makes something worse on a node, which goes on as it is otherwise.
+func (f *fakeFleet) spoil(node, role string, words ...string) {
+	s := status(node, role, words...)
+	s.Plan, s.ConfirmBy = f.statuses[node].Plan, f.statuses[node].ConfirmBy
+	f.statuses[node] = s
+}
+
+func (f *fakeFleet) options(docs []*planfile.Document) Options {
+	return Options{
 		Nodes: []string{"a", "b"}, Remote: f, MaxImpact: diff.Stays, Wait: 50 * time.Millisecond, Tell: func(Told) {},
 		Plan:  func(Statuses) ([]*planfile.Document, error) { return docs, nil },
 		Bytes: func(d *planfile.Document) ([]byte, error) { return []byte("plan of " + d.Node), nil },
+	}
+}
+
+func rolled(f *fakeFleet, docs []*planfile.Document, change ...func(*Options)) error {
+	o := f.options(docs)
+	for _, c := range change {
+		c(&o)
 	}
 	before, err := Ask(context.Background(), f, o.Nodes)
 	if err != nil {
 		return err
 	}
-	return Run(context.Background(), o, before, Order(docs))
+	return Run(context.Background(), o, before, Order(docs, before))
 }
 
 func pairOf() (*fakeFleet, []*planfile.Document) {
-	return &fakeFleet{statuses: Statuses{"a": status("a", "active"), "b": status("b", "backup")}},
+	return &fakeFleet{statuses: Statuses{"a": status("a", "active"), "b": status("b", "backup")}, broken: map[string]int{}},
 		[]*planfile.Document{document("a", "active", 150, diff.Stays), document("b", "backup", 100, diff.None)}
+}
+
+func (f *fakeFleet) says(t *testing.T, want ...string) {
+	t.Helper()
+	if !slices.Equal(f.said, want) {
+		t.Errorf("said\n%s\nwant\n%s", strings.Join(f.said, "\n"), strings.Join(want, "\n"))
+	}
 }
 
 func TestRolloutGoesOneByOneAndSweepsTwice(t *testing.T) {
 	f, docs := pairOf()
-	docs[0].Changes[0].Impact.Retire = true
+	docs[0].Changes[0].Impact.Retire, docs[1].Changes[0].Impact.Retire = true, true
 	if err := rolled(f, docs); err != nil {
 		t.Fatal(err)
 	}
-	want := []string{
+	f.says(t,
 		"b: apply -json -wait=50ms -max-impact=stays - < plan of b", "a: apply -json -wait=50ms -max-impact=stays - < plan of a",
-		"b: apply -retire -json -allow=retire:a < ", "a: apply -retire -json -allow=retire:b < ",
+		"b: apply -retire -json -allow=retire:a", "a: apply -retire -json -allow=retire:b",
+	)
+}
+
+// A rollout that ended between the sweeps is taken up again: nobody has a change, and both
+// have an identity of before.
+func TestRolloutRetiresWhatAnotherHasLeft(t *testing.T) {
+	f, docs := pairOf()
+	for _, d := range docs {
+		d.Changes = nil
+		f.statuses[d.Node].Instances[0].Former = []control.Wire{{VRID: 51}}
 	}
-	if !slices.Equal(f.said, want) {
-		t.Errorf("said\n%s", strings.Join(f.said, "\n"))
+	if got := Absent(docs, f.statuses); !slices.Equal(got, []string{"c"}) {
+		t.Errorf("absent: %v", got)
 	}
+	if err := rolled(f, docs); err != nil {
+		t.Fatal(err)
+	}
+	f.says(t, "b: apply -retire -json -allow=retire:a", "a: apply -retire -json -allow=retire:b")
 }
 
 func TestRolloutHaltsAtTheFirstRegression(t *testing.T) {
+	const onB = "\nwith the edit: b; without it: a\ncure the cause and run hafile rollout again: it takes the nodes that are left; or take the edit back with hafile rollback on b"
 	for name, story := range map[string]struct {
 		edit func(*fakeFleet)
 		want string
 	}{
-		"refused": {func(f *fakeFleet) { f.refuse = "b" }, "exit code 4: Error HA3108: the guard is not met\nwith the edit: none; without it: b, a"},
+		"refused": {func(f *fakeFleet) { f.refuse = "b" },
+			"halted at apply on b: exit code 4: Error HA3108: the guard is not met\nwith the edit: none; without it: b, a\ncure the cause and run hafile rollout again: it takes the nodes that are left"},
 		"a check fails": {func(f *fakeFleet) {
-			f.after = func(f *fakeFleet, node string) { f.statuses[node] = status(node, "backup", "down") }
-		}, "script.x of b is down\nwith the edit: b; without it: a"},
+			f.after = func(f *fakeFleet, node string) { f.spoil(node, "backup", "down") }
+		}, "halted at apply on b: worse than before: script.x of b is down" + onB},
 		"the address is lost": {func(f *fakeFleet) {
-			f.after = func(f *fakeFleet, _ string) { f.statuses["a"] = status("a", "backup") }
-		}, "nobody answers for 192.0.2.10\nwith the edit: b; without it: a"},
+			f.after = func(f *fakeFleet, _ string) { f.spoil("a", "backup") }
+		}, "halted at apply on b: worse than before: nobody answers for 192.0.2.10" + onB},
+		"ssh breaks, and b has done it": {func(f *fakeFleet) {
+			f.after = func(f *fakeFleet, node string) { f.breaks, f.after = true, nil }
+		}, "halted at apply on b: ssh b: broken pipe\nwith the edit: b; without it: a"},
+		"b is gone for good": {func(f *fakeFleet) {
+			f.after = func(f *fakeFleet, node string) { f.broken[node] = -1 }
+		}, "halted at apply on b: ssh b: broken pipe\nwith the edit: none; without it: a; not known: b\nwhen b can be reached again, hafile status there says what runs\ncure"},
 	} {
 		f, docs := pairOf()
 		story.edit(f)
@@ -185,6 +252,81 @@ func TestRolloutHaltsAtTheFirstRegression(t *testing.T) {
 		if !errors.As(err, &halted) || !strings.Contains(err.Error(), story.want) || len(f.said) != 1 {
 			t.Errorf("%s: %v after %v", name, err, f.said)
 		}
+	}
+}
+
+// A connection that fails between two nodes is tried again.
+func TestRolloutOutlivesABrokenConnection(t *testing.T) {
+	f, docs := pairOf()
+	f.after = func(f *fakeFleet, _ string) { f.broken["a"], f.after = 1, nil }
+	if err := rolled(f, docs, func(o *Options) { o.Wait = time.Minute }); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestRolloutConfirmsWhatIsWell(t *testing.T) {
+	withConfirm := func(o *Options) { o.Confirm = 2 * time.Minute }
+	f, docs := pairOf()
+	if err := rolled(f, docs, withConfirm); err != nil {
+		t.Fatal(err)
+	}
+	f.says(t, "b: apply -json -wait=50ms -confirm=2m0s -max-impact=stays - < plan of b", "b: confirm -json",
+		"a: apply -json -wait=50ms -confirm=2m0s -max-impact=stays - < plan of a", "a: confirm -json")
+
+	f, docs = pairOf()
+	f.after = func(f *fakeFleet, node string) { f.spoil(node, "backup", "down") }
+	err := rolled(f, docs, withConfirm)
+	if err == nil || !strings.Contains(err.Error(), "with the edit: none; without it: b, a\nb has returned to its plan before\ncure") {
+		t.Error(err)
+	}
+	f.says(t, "b: apply -json -wait=50ms -confirm=2m0s -max-impact=stays - < plan of b", "b: rollback -auto-approve -json")
+
+	f, docs = pairOf()
+	f.after = func(f *fakeFleet, node string) { f.broken[node] = -1 }
+	err = rolled(f, docs, withConfirm)
+	if err == nil || !strings.Contains(err.Error(), "b returns to its plan before by itself within 2m0s, if it took the edit") {
+		t.Error(err)
+	}
+}
+
+// What a node would refuse is known before the first one is changed.
+func TestRolloutPreparesEverywhereFirst(t *testing.T) {
+	f, docs := pairOf()
+	f.refuse = "a"
+	err := Prepare(context.Background(), f.options(docs), f.statuses, Order(docs, f.statuses))
+	var failed *Failed
+	if !errors.As(err, &failed) || failed.Exit != 4 || err.Error() != "a: exit code 4: Error HA3108: the guard is not met" {
+		t.Error(err)
+	}
+	f.says(t, "b: apply -json -wait=50ms -dry-run -max-impact=stays - < plan of b", "a: apply -json -wait=50ms -dry-run -max-impact=stays - < plan of a")
+}
+
+// Members that are named to each other: who joins comes when the others know of it, who
+// leaves goes while they still listen. A fleet that runs nothing begins with the preferred.
+func TestOrderOfThoseWhoJoinAndLeave(t *testing.T) {
+	order := func(docs ...*planfile.Document) string {
+		out := ""
+		for _, s := range Order(docs, nil) {
+			out += s.Node
+		}
+		return out
+	}
+	a, b, c := document("a", "active", 150, diff.Stays), document("b", "backup", 100, diff.None), document("c", "", 50, diff.Gains)
+	c.Changes[0].Action, c.Base.Roles = diff.Add, nil
+	if got := order(a, b, c); got != "bac" {
+		t.Errorf("c joins: %s", got)
+	}
+	a.Changes[0].Action, a.Desired.Instances = diff.Remove, nil
+	c.Changes = nil
+	if got := order(a, b, c); got != "ab" {
+		t.Errorf("a leaves: %s", got)
+	}
+	a = document("a", "", 150, diff.Gains)
+	for _, d := range []*planfile.Document{a, b} {
+		d.Base.Digest, d.Base.Roles, d.Changes[0].Action = planfile.NoBase, nil, diff.Add
+	}
+	if got := order(b, a); got != "ab" {
+		t.Errorf("a fleet that runs nothing: %s", got)
 	}
 }
 

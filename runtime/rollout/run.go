@@ -3,7 +3,6 @@ package rollout
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -12,11 +11,10 @@ import (
 
 	"hafile/lang/diff"
 	"hafile/lang/planfile"
-	"hafile/runtime/control"
 )
 
 // Remote runs hafile on a node, with this input. Exit is the exit code of hafile; an error
-// says that it did not run at all.
+// says that it did not run, or that nothing is known of how it ended.
 type Remote interface {
 	Run(ctx context.Context, node string, stdin []byte, args ...string) (out []byte, exit int, err error)
 }
@@ -34,81 +32,46 @@ type Options struct {
 	Allow     []string
 	Wait      time.Duration // how long each node may take to settle, and all of them then
 	Pause     time.Duration // between nodes, beside what edited checks need
-	Tell      func(Told)
+	// Confirm is how long a node keeps its plan without a word; 0: it keeps it at once. The
+	// word is sent when nothing is worse than before.
+	Confirm time.Duration
+	Tell    func(Told)
 }
 
 // Told is what happens, as it happens.
 type Told struct {
-	Type string `json:"type"` // step, done, pause, result
-	Step *Step  `json:"step,omitempty"`
-	Text string `json:"text,omitempty"`
-}
-
-// Halted says where a rollout ended early. Nothing is undone: some nodes have the edit.
-type Halted struct {
-	Step Step
-	Why  string
-	Done []string // nodes that have the edit
-	Left []string // nodes that do not
-}
-
-// Error is one line each for why, where the edit is, and what to do next.
-func (h *Halted) Error() string {
-	return fmt.Sprintf("halted at %s on %s: %s\nwith the edit: %s; without it: %s\nrun the rollout again when that is cured, or hafile rollback where it went wrong",
-		h.Step.Action, h.Step.Node, h.Why, names(h.Done), names(h.Left))
-}
-
-func names(nodes []string) string {
-	if len(nodes) == 0 {
-		return "none"
-	}
-	return strings.Join(nodes, ", ")
-}
-
-// look is how often a state that has not converged is asked for again.
-const look = 500 * time.Millisecond
-
-// Ask is the state of every node. One that does not answer is an error: what cannot be
-// seen cannot be rolled through.
-func Ask(ctx context.Context, r Remote, nodes []string) (Statuses, error) {
-	out := Statuses{}
-	for _, node := range nodes {
-		raw, exit, err := r.Run(ctx, node, nil, "status", "-json", "-with-plan")
-		if err == nil && exit != 0 {
-			err = fmt.Errorf("hafile status: exit code %d: %s", exit, tail(raw))
-		}
-		s := &control.StatusFile{}
-		if err == nil {
-			err = json.Unmarshal(raw, s)
-		}
-		if err == nil {
-			err = control.FormatKnown(s.FormatVersion)
-		}
-		switch {
-		case err != nil:
-			return nil, fmt.Errorf("%s: %w", node, err)
-		case s.Node != "" && s.Node != node:
-			return nil, fmt.Errorf("%s: the machine that answers there is %s", node, s.Node)
-		}
-		s.Node = node
-		out[node] = s
-	}
-	return out, nil
+	Type   string  `json:"type"` // order, prepared, step, pause, done, halted, result
+	Step   *Step   `json:"step,omitempty"`
+	Halted *Halted `json:"halted,omitempty"`
+	Text   string  `json:"text,omitempty"`
 }
 
 // Run takes the edit through the nodes, and halts at the first thing that is worse than
-// before. The plan of each node is made anew from the state that the ones before have left.
+// before, with a [*Halted]. The plan of each node is made anew from the state that the ones
+// before have left.
 func Run(ctx context.Context, o Options, before Statuses, steps []Step) error {
 	r := runner{Options: o, before: before, now: before}
 	for i := range steps {
-		if step := &steps[i]; step.Action == Apply {
-			r.left = append(r.left, step.Node)
-		}
-	}
-	for i := range steps {
 		step := &steps[i]
 		if err := r.step(ctx, step, i == len(steps)-1); err != nil {
-			return &Halted{Step: *step, Why: err.Error(), Done: r.done, Left: r.left}
+			h := r.halt(step, err, steps)
+			r.Tell(Told{Type: "halted", Halted: h})
+			return h
+		}
+	}
+	return nil
+}
+
+// Prepare has every node do all that an apply does before its first change. What a node
+// would refuse in the middle of the rollout is refused before anything has changed.
+func Prepare(ctx context.Context, o Options, now Statuses, steps []Step) error {
+	r := runner{Options: o, before: now, now: now}
+	for i := range steps {
+		if step := &steps[i]; step.Action == Apply {
+			if err := r.apply(ctx, step.Node, "-dry-run"); err != nil {
+				return fmt.Errorf("%s: %w", step.Node, err)
+			}
+			r.Tell(Told{Type: "prepared", Step: step})
 		}
 	}
 	return nil
@@ -117,15 +80,17 @@ func Run(ctx context.Context, o Options, before Statuses, steps []Step) error {
 type runner struct {
 	Options
 	before, now Statuses
-	done, left  []string
 }
 
 func (r *runner) step(ctx context.Context, step *Step, last bool) error {
 	r.Tell(Told{Type: "step", Step: step})
 	var err error
-	if step.Action == Retire {
+	switch {
+	case step.Action == Retire:
 		err = r.retire(ctx, step.Node)
-	} else {
+	case r.Confirm > 0:
+		err = r.apply(ctx, step.Node, "-confirm="+r.Confirm.String())
+	default:
 		err = r.apply(ctx, step.Node)
 	}
 	if err != nil {
@@ -140,12 +105,17 @@ func (r *runner) step(ctx context.Context, step *Step, last bool) error {
 	if err := r.converge(ctx, last); err != nil {
 		return err
 	}
+	if r.Confirm > 0 && step.Action == Apply {
+		if err := r.command(ctx, step.Node, nil, "confirm", "-json"); err != nil {
+			return err
+		}
+	}
 	r.Tell(Told{Type: "done", Step: step})
 	return nil
 }
 
 // apply sends the plan of one node, made from what is known now.
-func (r *runner) apply(ctx context.Context, node string) error {
+func (r *runner) apply(ctx context.Context, node string, more ...string) error {
 	docs, err := r.Plan(r.now)
 	if err != nil {
 		return err
@@ -158,7 +128,7 @@ func (r *runner) apply(ctx context.Context, node string) error {
 	if err != nil {
 		return err
 	}
-	args := []string{"apply", "-json", "-wait=" + r.Wait.String()}
+	args := append([]string{"apply", "-json", "-wait=" + r.Wait.String()}, more...)
 	if r.MaxImpact != "" {
 		args = append(args, "-max-impact="+string(r.MaxImpact))
 	}
@@ -168,12 +138,7 @@ func (r *runner) apply(ctx context.Context, node string) error {
 	if r.Signed {
 		args = append(args, "-signed")
 	}
-	if err := r.command(ctx, node, body, append(args, "-")...); err != nil {
-		return err
-	}
-	r.done = append(r.done, node)
-	r.left = slices.DeleteFunc(r.left, func(n string) bool { return n == node })
-	return nil
+	return r.command(ctx, node, body, append(args, "-")...)
 }
 
 // retire vouches for the members that have been seen with the same edit.
@@ -187,31 +152,38 @@ func (r *runner) retire(ctx context.Context, node string) error {
 	return r.command(ctx, node, nil, args...)
 }
 
+// Failed is a command that a node answered with an exit code other than 0.
+type Failed struct {
+	Exit int
+	Text string // the last that it said
+}
+
+func (f *Failed) Error() string { return fmt.Sprintf("exit code %d: %s", f.Exit, f.Text) }
+
 func (r *runner) command(ctx context.Context, node string, stdin []byte, args ...string) error {
 	bounded, cancel := context.WithTimeout(ctx, r.Wait+time.Minute)
 	defer cancel()
 	out, exit, err := r.Remote.Run(bounded, node, stdin, args...)
 	if err == nil && exit != 0 {
-		err = fmt.Errorf("exit code %d: %s", exit, tail(out))
+		err = &Failed{exit, tail(out)}
 	}
 	return err
 }
 
-// converge waits until nothing is worse than before the rollout.
+// converge waits until every node answers and nothing is worse than before the rollout. A
+// connection that fails once is no reason to halt in the middle.
 func (r *runner) converge(ctx context.Context, last bool) error {
 	deadline := time.Now().Add(r.Wait)
 	for {
 		now, err := Ask(ctx, r.Remote, r.Nodes)
-		if err != nil {
-			return err
+		if err == nil {
+			r.now = now
+			if worse := Worse(r.before, now, last); len(worse) > 0 {
+				err = errors.New("worse than before: " + strings.Join(worse, "; "))
+			}
 		}
-		r.now = now
-		worse := Worse(r.before, now, last)
-		switch {
-		case len(worse) == 0:
-			return nil
-		case time.Now().After(deadline):
-			return errors.New("worse than before: " + strings.Join(worse, "; "))
+		if err == nil || time.Now().After(deadline) {
+			return err
 		}
 		if err := sleep(ctx, look); err != nil {
 			return err
