@@ -188,10 +188,24 @@ func words(text string, col int) []word {
 	return out
 }
 
-// scriptWords is the first pass over a line that names a program: single and double
-// quotes group, a backslash keeps the next character (both stay for the second pass,
-// [argv]). Word 1 is the whole command with its parameters.
+// scriptWords is the first pass over a line that names a program: a backslash and what
+// it keeps both stay for the second pass, [argv]. Word 1 is the whole command with its
+// parameters.
 func scriptWords(text string) []string {
+	return quotedWords(text, func(rest string) (int, string) { return 1, `\` + rest[:1] })
+}
+
+// argv is the second pass: the command as execve gets it.
+func argv(command string) []string {
+	return quotedWords(command, func(rest string) (int, string) {
+		n, c := escape(rest)
+		return n, string([]byte{c})
+	})
+}
+
+// quotedWords splits at blanks that stand in no single or double quotes. backslash is
+// asked how many bytes behind one belong to it, and what becomes of it.
+func quotedWords(text string, backslash func(rest string) (int, string)) []string {
 	var out []string
 	var b strings.Builder
 	var quote byte
@@ -207,46 +221,8 @@ func scriptWords(text string) []string {
 		c := text[i]
 		switch {
 		case c == '\\' && i+1 < len(text):
-			b.WriteByte(c)
-			i++
-			b.WriteByte(text[i])
-			open = true
-		case quote != 0 && c == quote:
-			quote = 0
-		case quote != 0:
-			b.WriteByte(c)
-		case c == '"' || c == '\'':
-			quote, open = c, true
-		case c == ' ' || c == '\t':
-			flush()
-		default:
-			b.WriteByte(c)
-			open = true
-		}
-	}
-	flush()
-	return out
-}
-
-// argv is the second pass: the command as execve gets it.
-func argv(command string) []string {
-	var out []string
-	var b strings.Builder
-	var quote byte
-	open := false
-	flush := func() {
-		if open {
-			out = append(out, b.String())
-		}
-		b.Reset()
-		open = false
-	}
-	for i := 0; i < len(command); i++ {
-		c := command[i]
-		switch {
-		case c == '\\' && i+1 < len(command):
-			n, r := escape(command[i+1:])
-			b.WriteByte(r)
+			n, kept := backslash(text[i+1:])
+			b.WriteString(kept)
 			i += n
 			open = true
 		case quote != 0 && c == quote:
