@@ -60,7 +60,7 @@ func (d *daemon) inherit(left *store.Owned) *adoption {
 // have missed its adverts meanwhile.
 func (a *adoption) claim(in *plan.Instance, h *node.Host) {
 	for _, v := range in.VIPs {
-		h.Holding = h.Holding || a.have.Has(kernel.Address{Interface: in.DeviceOf(v), Prefix: v.Address})
+		h.Holding = h.Holding || a.have.Has(node.AddressOf(in, v))
 	}
 	role, known := a.roles[in.Wire()]
 	if !h.Holding || a.age < 0 || known && role != vrrp.Active.String() {
@@ -82,7 +82,7 @@ func owned(snap *node.Snapshot, adoptions int) store.Owned {
 		}
 		r := store.OwnedRouter{Wire: in.Key, Role: in.Role.String()}
 		for _, a := range in.Addresses {
-			r.Addresses = append(r.Addresses, store.OwnedAddress{Interface: a.Interface, Address: a.Prefix})
+			r.Addresses = append(r.Addresses, store.OwnedAddress{Interface: a.Interface, Address: a.Prefix, Label: a.Label, Scope: a.Scope})
 		}
 		o.Routers = append(o.Routers, r)
 	}
@@ -94,7 +94,7 @@ func installed(o *store.Owned) kernel.State {
 	var all []kernel.Address
 	for _, r := range o.Routers {
 		for _, a := range r.Addresses {
-			all = append(all, kernel.Address{Interface: a.Interface, Prefix: a.Address})
+			all = append(all, kernel.Address{Interface: a.Interface, Prefix: a.Address, Label: a.Label, Scope: a.Scope})
 		}
 	}
 	return kernel.StateOf(all...)

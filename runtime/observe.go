@@ -37,7 +37,7 @@ func holdings(snap *node.Snapshot, since map[plan.WireKey]uint64) map[netip.Pref
 	for i := range snap.Instances {
 		in := &snap.Instances[i]
 		for _, a := range in.Addresses {
-			h := out[a.Prefix]
+			h := out[a.Single()]
 			if in.Leaving && h != (holding{}) {
 				continue
 			}
@@ -49,7 +49,7 @@ func holdings(snap *node.Snapshot, since map[plan.WireKey]uint64) map[netip.Pref
 			for _, p := range in.Peers {
 				h.other = h.other || p.Priority > 0 && snap.Now.Sub(p.At) < 3*in.Silence
 			}
-			out[a.Prefix] = h
+			out[a.Single()] = h
 		}
 	}
 	return out

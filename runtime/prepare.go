@@ -287,7 +287,7 @@ func (d *daemon) questions(t *transaction) []*question {
 	now := d.resolve(&running{plan: after, secrets: t.secrets, former: t.former}, nil)
 	was := d.resolve(t.before, nil)
 	old := byKey(t.before.plan)
-	before := addressesOf(t.before.plan)
+	before := answeredBy(t.before.plan)
 	var out []*question
 	for i := range after.Desired.Instances {
 		in := &after.Desired.Instances[i]
@@ -303,7 +303,7 @@ func (d *daemon) questions(t *transaction) []*question {
 			had = hadBy(node.Predecessor(t.before.plan, after, in))
 		}
 		for _, v := range in.VIPs {
-			if !had(v) && !before.Has(kernel.Address{Interface: in.DeviceOf(v), Prefix: v.Address}) && in.DeviceOf(v) == in.Interface {
+			if !had(v) && !before[answering{in.DeviceOf(v), v.Address}] && in.DeviceOf(v) == in.Interface {
 				q.vips = append(q.vips, v.Address.Addr())
 			}
 		}
@@ -539,11 +539,28 @@ func ownedBy(p *plan.Plan) kernel.State {
 	for i := range p.Desired.Instances {
 		if in := &p.Desired.Instances[i]; in.Priority == plan.OwnerPriority {
 			for _, v := range in.VIPs {
-				owned = append(owned, kernel.Address{Interface: in.DeviceOf(v), Prefix: v.Address})
+				owned = append(owned, node.AddressOf(in, v))
 			}
 		}
 	}
 	return kernel.StateOf(owned...)
+}
+
+// answering is a VIP where the segment asks for it, however it is installed there.
+type answering struct {
+	device  string
+	address netip.Prefix
+}
+
+func answeredBy(p *plan.Plan) map[answering]bool {
+	out := map[answering]bool{}
+	for i := range p.Desired.Instances {
+		in := &p.Desired.Instances[i]
+		for _, v := range in.VIPs {
+			out[answering{in.DeviceOf(v), v.Address}] = true
+		}
+	}
+	return out
 }
 
 // addressesOf are all the VIPs of a plan where they would be installed.
@@ -552,7 +569,7 @@ func addressesOf(p *plan.Plan) kernel.State {
 	for i := range p.Desired.Instances {
 		in := &p.Desired.Instances[i]
 		for _, v := range in.VIPs {
-			all = append(all, kernel.Address{Interface: in.DeviceOf(v), Prefix: v.Address})
+			all = append(all, node.AddressOf(in, v))
 		}
 	}
 	return kernel.StateOf(all...)

@@ -157,7 +157,7 @@ func (v view) instance(n *node.Instance) control.Instance {
 		out.Priority.Parts = append(out.Priority.Parts, control.PriorityPart(p))
 	}
 	for _, a := range n.Addresses {
-		out.VIPs = append(out.VIPs, control.VIP{Address: a.Prefix, Interface: a.Interface, Present: a.Present})
+		out.VIPs = append(out.VIPs, control.VIP{Address: a.Single(), Interface: a.Interface, Present: a.Present})
 	}
 	if n.Stale.IsValid() {
 		out.Why += fmt.Sprintf("; the active announces %s, which this plan lacks", n.Stale)

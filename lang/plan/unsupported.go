@@ -68,12 +68,6 @@ func (u *unsupported) instance(i *Instance) {
 	say(i.Auth != nil && i.Auth.Type == AuthHMAC, "auth.type", "authentication by %s", authType(i))
 	say(len(i.Routes) > 0, "route", "a route")
 	say(len(i.Rules) > 0, "rule", "a rule")
-	for _, v := range i.VIPs {
-		u.add(v.InstallPrefix != 0, i.Address, "vip.install_prefix", v.Src, "an installed prefix")
-		u.add(v.Label != "", i.Address, "vip.label", v.Src, "a label")
-		u.add(v.Scope != "", i.Address, "vip.scope", v.Src, "a scope")
-		u.add(v.Unadvertised, i.Address, "vip.advertise", v.Src, "advertise = false")
-	}
 	for _, m := range i.Members {
 		say(m.Speaks != "", "member", "a member that speaks %s", m.Speaks)
 		say(m.Status != "", "member", "a status address")

@@ -112,12 +112,6 @@ func TestWhatIsNotInThisReleaseIsSoundAndNamed(t *testing.T) {
 		{"a rule", in(func(i *Instance) {
 			i.Rules = []Rule{{Priority: 100, From: netip.MustParsePrefix("172.29.88.222/32"), Table: 7}}
 		}), "a rule"},
-		{"an installed prefix", in(func(i *Instance) { i.VIPs[0].InstallPrefix = 24 }), "prefix"},
-		{"a label", in(func(i *Instance) { i.VIPs[0].Label = "eth0:web" }), "a label"},
-		{"a scope", in(func(i *Instance) { i.VIPs[0].Scope = "link" }), "a scope"},
-		{"not in adverts", in(func(i *Instance) {
-			i.VIPs = append(i.VIPs, VIP{Address: netip.MustParsePrefix("2001:db8::1/128"), Unadvertised: true})
-		}), "advertise"},
 		{"another dialect", in(func(i *Instance) { i.Members[1].Speaks = "keepalived-2.2" }), "keepalived-2.2"},
 		{"a status address", in(func(i *Instance) { i.Members[1].Status = "172.29.88.225:7112" }), "status"},
 		{"a sync group", group, "sync group"},

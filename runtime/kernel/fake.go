@@ -10,8 +10,9 @@ import (
 
 // Fake is a host in memory that prints itself: what it was told, in ip(8)'s words. It
 // knows the rules of Linux that hafile has to live with: a subnet's secondaries go with
-// its primary (net.ipv4.conf.*.promote_secondaries = 0, the default), IPv6 addresses go
-// when the interface is set down, a replace clears the tag. Not for concurrent use.
+// its primary (net.ipv4.conf.*.promote_secondaries = 0, the default) when a stranger
+// deletes that, and are promoted when the ledger does; IPv6 addresses go when the
+// interface is set down, a replace clears the tag. Not for concurrent use.
 type Fake struct {
 	links     []Link
 	installed []Installed
@@ -53,6 +54,9 @@ func (f *Fake) Apply(op Op) error {
 // Read implements Host.
 func (f *Fake) Read() (Reading, error) {
 	r := Reading{Installed: slices.Clone(f.installed), Links: slices.Clone(f.links)}
+	for i := range r.Installed {
+		r.Installed[i].Secondary = f.secondary(r.Installed[i], i)
+	}
 	for i := range r.Links {
 		for _, a := range f.installed {
 			if a.Interface == r.Links[i].Name && !a.Marked {
@@ -65,7 +69,7 @@ func (f *Fake) Read() (Reading, error) {
 
 // Run is a stranger's hand:
 //
-//	ip addr add|del|replace PREFIX dev LINK
+//	ip addr add|del|replace PREFIX dev LINK [label LABEL] [scope SCOPE]
 //	ip link set LINK up|down
 //	ip link add|del LINK [type …]
 //
@@ -73,9 +77,13 @@ func (f *Fake) Read() (Reading, error) {
 func (f *Fake) Run(command string) error {
 	w := strings.Fields(command)
 	switch {
-	case len(w) == 6 && w[1] == "addr":
+	case len(w) > 5 && w[1] == "addr":
 		kind := map[string]Kind{"add": Add, "replace": Mark, "del": Delete}[w[2]]
-		return f.apply(Op{kind, Address{w[5], netip.MustParsePrefix(w[3])}}, false)
+		a := Address{Interface: w[5], Prefix: netip.MustParsePrefix(w[3])}
+		for k := 6; k+1 < len(w); k += 2 {
+			*map[string]*string{"label": &a.Label, "scope": &a.Scope}[w[k]] = w[k+1]
+		}
+		return f.apply(Op{Kind: kind, Address: a}, false)
 	case len(w) == 5 && w[2] == "set":
 		return f.set(w[3], w[4] == "up")
 	case len(w) > 3 && w[2] == "add":
@@ -105,14 +113,19 @@ func (f *Fake) set(name string, up bool) error {
 
 func (f *Fake) apply(op Op, marked bool) error {
 	link := Reading{Links: f.links}.link(op.Interface)
-	at := slices.IndexFunc(f.installed, func(i Installed) bool { return i.Address == op.Address })
+	at := slices.IndexFunc(f.installed, func(i Installed) bool { return i.key() == op.key() })
 	switch {
 	case link == nil:
 		return syscall.ENODEV
 	case op.Kind == Delete && at < 0:
 		return syscall.EADDRNOTAVAIL
 	case op.Kind == Delete:
-		f.remove(at)
+		f.remove(at, marked)
+	case op.Kind == Replace:
+		if err := f.apply(Op{Kind: Delete, Address: op.Old}, marked); err != nil {
+			return err
+		}
+		return f.apply(Op{Kind: Add, Address: op.Address}, marked)
 	case op.Kind == Add && f.refusals[op.Address] != nil:
 		return f.refusals[op.Address]
 	case op.Kind == Add && at >= 0:
@@ -120,21 +133,27 @@ func (f *Fake) apply(op Op, marked bool) error {
 	case at >= 0:
 		f.installed[at].Marked = marked && !f.Unmarking
 	default:
-		f.insert(Installed{op.Address, marked && !f.Unmarking})
+		f.insert(Installed{Address: op.Address, Marked: marked && !f.Unmarking})
 	}
 	return nil
 }
 
-// insert puts primaries before secondaries, as the kernel keeps them.
+// insert puts primaries before secondaries, and those of the narrowest scope first, as
+// the kernel keeps them.
 func (f *Fake) insert(i Installed) {
 	at := len(f.installed)
 	if !f.secondary(i, at) {
-		for at > 0 && f.secondary(f.installed[at-1], at-1) {
-			at--
+		at = 0
+		for k, p := range f.installed {
+			if !f.secondary(p, k) && narrow[p.Scope] >= narrow[i.Scope] {
+				at = k + 1
+			}
 		}
 	}
 	f.installed = slices.Insert(f.installed, at, i)
 }
+
+var narrow = map[string]int{"": 0, "link": 1, "host": 2}
 
 // secondary reports whether one of the first n addresses is i's primary.
 func (f *Fake) secondary(i Installed, n int) bool {
@@ -143,13 +162,18 @@ func (f *Fake) secondary(i Installed, n int) bool {
 	})
 }
 
-func (f *Fake) remove(at int) {
+func (f *Fake) remove(at int, promotes bool) {
 	gone := f.installed[at]
-	secondary := f.secondary(gone, at)
+	alone := promotes || f.secondary(gone, at) || gone.Prefix.Addr().Is6()
 	f.drop(func(i Installed) bool {
-		return i.Address == gone.Address || !secondary && gone.Prefix.Addr().Is4() &&
-			i.Interface == gone.Interface && i.Prefix.Masked() == gone.Prefix.Masked()
+		return i.Address == gone.Address ||
+			!alone && i.Interface == gone.Interface && i.Prefix.Masked() == gone.Prefix.Masked()
 	})
+	var rest []Installed
+	rest, f.installed = f.installed, nil
+	for _, i := range rest { // a promoted one moves to the primaries
+		f.insert(i)
+	}
 }
 
 func (f *Fake) drop(gone func(Installed) bool) { f.installed = slices.DeleteFunc(f.installed, gone) }

@@ -25,6 +25,9 @@ type Reading struct {
 type Installed struct {
 	Address
 	Marked bool // carries our tag
+	// Secondary: another IPv4 address of the subnet was there first. It goes with that
+	// one (unless promote_secondaries is set), and brings the subnet no route.
+	Secondary bool
 }
 
 // link is the link of that name, nil if there is none.
@@ -47,6 +50,11 @@ func (r Reading) String() string {
 				continue
 			}
 			b.WriteString(" " + i.Prefix.String())
+			for _, word := range [][2]string{{"label", i.Label}, {"scope", i.Scope}} {
+				if word[1] != "" {
+					b.WriteString(" " + word[0] + " " + word[1])
+				}
+			}
 			if i.Marked {
 				b.WriteString(" proto 0xc8")
 			}

@@ -80,8 +80,12 @@ func (l *Ledger) Adopt(allowed State) { l.adopt = allowed }
 // Ours is what is ours and installed.
 func (l *Ledger) Ours() State { return l.ours.Intersect(l.have) }
 
-// Claims reports whether a is ours, or will be as soon as it is installed again.
-func (l *Ledger) Claims(a Address) bool { return l.ours.Has(a) }
+// Claims reports whether a is ours, whatever its label and scope, or will be as soon as it
+// is installed again.
+func (l *Ledger) Claims(a Address) bool {
+	_, ok := l.ours.twin(a)
+	return ok
+}
 
 // Round looks at the host, carries out what is to be done, looks again, and tells say
 // whenever a look or its end brings something to report. An error is one of looking: the
@@ -179,14 +183,14 @@ func (l *Ledger) ops(now time.Duration, r Reading) []Op {
 	if !l.asked {
 		return nil
 	}
-	l.ours = l.ours.Add(l.want.Intersect(l.have).Intersect(l.adopt)...)
+	l.ours = l.ours.Add(l.adopted()...)
 	l.forget()
 	var adds, deletes []Op
-	for _, op := range Ops(l.want, l.have, l.ours) {
+	for _, op := range append(Ops(l.want, l.have, l.ours), l.demoted(r)...) {
 		switch {
 		case op.Kind == Delete && !l.blocked(now, op.Address):
 			deletes = append(deletes, op)
-		case op.Kind == Add && !l.foreign(now, op.Address, r) && !l.blocked(now, op.Address):
+		case op.Kind != Delete && !l.foreign(now, op.Address, r) && !l.blocked(now, op.Address):
 			adds = append(adds, op)
 		}
 	}
@@ -194,9 +198,43 @@ func (l *Ledger) ops(now time.Duration, r Reading) []Op {
 		l.foreign(now, a, r)
 	}
 	for _, a := range l.want.Intersect(l.Ours()).Without(l.marked).Without(l.markTried) {
-		adds = append(adds, Op{Mark, a})
+		adds = append(adds, Op{Kind: Mark, Address: a})
 	}
 	return append(adds, deletes...)
+}
+
+// adopted are strangers' addresses that become ours as they are. Where one differs from
+// what is wanted in its label or the like, it is replaced like one of ours.
+func (l *Ledger) adopted() []Address {
+	var out []Address
+	for _, a := range l.want.Intersect(l.adopt) {
+		if there, ok := l.have.twin(a); ok {
+			out = append(out, there)
+		}
+	}
+	return out
+}
+
+// demoted puts ours behind a stranger's of the same subnet. The kernel has the first one
+// lead the subnet: the others get no route to it, are no source of packets, and go with
+// the leader. A VIP that is installed with its prefix must not lead where the machine has
+// an address of its own, which somebody may remove and add again (DHCP does).
+func (l *Ledger) demoted(r Reading) []Op {
+	var out []Op
+	for _, a := range l.want.Intersect(l.Ours()) {
+		if a.Prefix.IsSingleIP() || !a.Prefix.Addr().Is4() {
+			continue
+		}
+		subnet := func(i Installed) bool {
+			return i.Interface == a.Interface && i.Prefix.Masked() == a.Prefix.Masked()
+		}
+		first := slices.IndexFunc(r.Installed, func(i Installed) bool { return subnet(i) && !l.ours.Has(i.Address) })
+		own := slices.IndexFunc(r.Installed, func(i Installed) bool { return i.Address == a })
+		if first >= 0 && own < first && r.Installed[first].Secondary {
+			out = append(out, Op{Kind: Replace, Address: a, Old: a})
+		}
+	}
+	return out
 }
 
 func (l *Ledger) blocked(now time.Duration, a Address) bool {
@@ -246,6 +284,8 @@ func (l *Ledger) answer(now time.Duration, op Op, err error) {
 	switch {
 	case op.Kind == Mark:
 		l.markTried = l.markTried.Add(a) // a hint only: without it the record is enough
+	case op.Kind == Replace:
+		l.replaced(now, op, err)
 	case op.Kind == Add && (err == nil || errors.Is(err, syscall.EEXIST) && l.ours.Has(a)):
 		l.ours, l.have = l.ours.Add(a), l.have.Add(a)
 		delete(l.trouble, a)
@@ -255,6 +295,19 @@ func (l *Ledger) answer(now time.Duration, op Op, err error) {
 	default:
 		l.troubled(now, a, err)
 	}
+}
+
+// replaced takes in a Replace. One that failed may have taken the old address away; the
+// next look tells.
+func (l *Ledger) replaced(now time.Duration, op Op, err error) {
+	if err != nil {
+		l.have = l.have.Without(State{op.Old})
+		l.troubled(now, op.Address, err)
+		return
+	}
+	l.ours = l.ours.Without(State{op.Old}).Add(op.Address)
+	l.have = l.have.Without(State{op.Old}).Add(op.Address)
+	delete(l.trouble, op.Address)
 }
 
 func (l *Ledger) troubled(now time.Duration, a Address, err error) {

@@ -147,7 +147,7 @@ func TestAFailedLookChangesNothing(t *testing.T) {
 // there or refused, and nothing of ours is there that is not wanted.
 func TestEverySequenceOfActs(t *testing.T) {
 	const depth = 5
-	own := Address{"eth0", netip.MustParsePrefix("10.0.0.1/24")}
+	own := Address{Interface: "eth0", Prefix: netip.MustParsePrefix("10.0.0.1/24")}
 	wants := []State{nil, parseState("eth0 10.0.0.9/32"), parseState("eth0 10.0.0.8/32 10.0.0.9/32")}
 	strangers := []string{
 		"ip addr del 10.0.0.9/32 dev eth0", "ip addr add 10.0.0.9/32 dev eth0",

@@ -100,14 +100,28 @@ func (p *player) Apply(op Op) error {
 	return err
 }
 
-// parseState reads "eth0 10.0.0.1/32 10.0.0.2/32, eth1 10.0.0.3/24".
+// parseState reads "eth0 10.0.0.1/32 10.0.0.2/32, eth1 10.0.0.3/24". Behind one more
+// slash stands a label, which has a colon, or a scope.
 func parseState(text string) State {
 	var all []Address
 	for iface := range strings.SplitSeq(text, ",") {
 		words := strings.Fields(iface)
 		for _, w := range words[min(1, len(words)):] {
-			all = append(all, Address{words[0], netip.MustParsePrefix(w)})
+			all = append(all, parseOne(words[0], w))
 		}
 	}
 	return StateOf(all...)
+}
+
+func parseOne(iface, text string) Address {
+	parts := strings.SplitN(text, "/", 3)
+	a := Address{Interface: iface, Prefix: netip.MustParsePrefix(parts[0] + "/" + parts[1])}
+	switch {
+	case len(parts) < 3:
+	case strings.Contains(parts[2], ":"):
+		a.Label = parts[2]
+	default:
+		a.Scope = parts[2]
+	}
+	return a
 }

@@ -11,22 +11,50 @@ import (
 // linux/if_addr.h it is none, and keepalived's is 18.
 const Tag = 0xC8
 
-// Address is an address on an interface. The prefix keeps its host bits:
-// 192.0.2.10/32, or 192.0.2.10/24 where the segment's prefix is installed with it. To
-// the kernel these two are different addresses.
+// Address is an address on an interface, with all that cannot be changed in it. The
+// prefix keeps its host bits: 192.0.2.10/32, or 192.0.2.10/24 where the segment's prefix
+// is installed with it.
 type Address struct {
 	Interface string
 	Prefix    netip.Prefix
+	Label     string // of IPv4; empty: the interface's name
+	Scope     string // of IPv4: "link", "host" or empty, which is global
 }
 
-func (a Address) String() string { return a.Prefix.String() + " on " + a.Interface }
+func (a Address) String() string {
+	s := a.Prefix.String() + " on " + a.Interface
+	if a.Label != "" {
+		s += " label " + a.Label
+	}
+	if a.Scope != "" {
+		s += " scope " + a.Scope
+	}
+	return s
+}
 
-// Compare orders addresses by interface, then by address, then by length.
+// Compare orders addresses by interface, by address, by length, and by the rest.
 func (a Address) Compare(b Address) int {
 	return cmp.Or(
 		cmp.Compare(a.Interface, b.Interface),
 		a.Prefix.Addr().Compare(b.Prefix.Addr()),
-		cmp.Compare(a.Prefix.Bits(), b.Prefix.Bits()))
+		cmp.Compare(a.Prefix.Bits(), b.Prefix.Bits()),
+		cmp.Compare(a.Label, b.Label),
+		cmp.Compare(a.Scope, b.Scope))
+}
+
+// key is what the kernel has once: of two addresses with one key the second is refused.
+// IPv4 tells lengths apart, IPv6 does not.
+func (a Address) key() Address {
+	k := Address{Interface: a.Interface, Prefix: a.Prefix}
+	if a.Prefix.Addr().Is6() {
+		k.Prefix = netip.PrefixFrom(a.Prefix.Addr(), a.Prefix.Addr().BitLen())
+	}
+	return k
+}
+
+// Single is the address with nothing around it: how a plan and a status name it.
+func (a Address) Single() netip.Prefix {
+	return netip.PrefixFrom(a.Prefix.Addr(), a.Prefix.Addr().BitLen())
 }
 
 // State is a set of addresses: sorted, each once. Nil is the empty set. Its methods
@@ -59,6 +87,17 @@ func (s State) Without(o State) State {
 
 // Intersect is what both sets have.
 func (s State) Intersect(o State) State { return s.filter(o.Has) }
+
+// twin is the address of the set that the kernel takes for a, whatever it looks like.
+func (s State) twin(a Address) (Address, bool) {
+	k := a.key()
+	for _, b := range s {
+		if b.key() == k {
+			return b, true
+		}
+	}
+	return Address{}, false
+}
 
 func (s State) filter(keep func(Address) bool) State {
 	var out State

@@ -82,7 +82,8 @@ func elsewhere(i *plan.Instance, formers []Former) []kernel.Address {
 	for k := range formers {
 		iface := formers[k].Key.Interface
 		for _, v := range i.VIPs {
-			a := kernel.Address{Interface: iface, Prefix: v.Address}
+			a := addressOn(iface, v)
+			a.Label = "" // it names the present interface
 			if v.Interface == "" && iface != i.Interface && !slices.Contains(out, a) {
 				out = append(out, a)
 			}

@@ -52,7 +52,9 @@ func specOf(p *plan.Plan, i *plan.Instance, h Host, formers []Former, at *places
 		s.Checksum = wire.MessageOnly
 	}
 	for _, v := range i.VIPs {
-		s.Addresses = append(s.Addresses, v.Address.Addr())
+		if !v.Unadvertised {
+			s.Addresses = append(s.Addresses, v.Address.Addr())
+		}
 	}
 	return s
 }
@@ -78,9 +80,22 @@ func rival(self string, i *plan.Instance) uint8 {
 func addressesOf(i *plan.Instance) []kernel.Address {
 	out := make([]kernel.Address, len(i.VIPs))
 	for k, v := range i.VIPs {
-		out[k] = kernel.Address{Interface: i.DeviceOf(v), Prefix: v.Address}
+		out[k] = AddressOf(i, v)
 	}
 	return out
+}
+
+// AddressOf is one of an instance's VIPs as the kernel should have it.
+func AddressOf(i *plan.Instance, v plan.VIP) kernel.Address {
+	return addressOn(i.DeviceOf(v), v)
+}
+
+func addressOn(device string, v plan.VIP) kernel.Address {
+	a := kernel.Address{Interface: device, Prefix: v.Address, Label: v.Label, Scope: v.Scope}
+	if v.InstallPrefix != 0 {
+		a.Prefix = netip.PrefixFrom(v.Address.Addr(), v.InstallPrefix)
+	}
+	return a
 }
 
 func ms(n int64) time.Duration { return time.Duration(n) * time.Millisecond }

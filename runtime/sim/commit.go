@@ -44,7 +44,7 @@ func (p *process) inherit(now vrrp.Instant) *adoption {
 // have missed its adverts, as the daemon does.
 func (a *adoption) claim(in *plan.Instance, h *node.Host) {
 	for _, v := range in.VIPs {
-		h.Holding = h.Holding || a.have.Has(kernel.Address{Interface: in.DeviceOf(v), Prefix: v.Address})
+		h.Holding = h.Holding || a.have.Has(node.AddressOf(in, v))
 	}
 	role, known := a.roles[in.Wire()]
 	if !h.Holding || a.age < 0 || known && role != vrrp.Active {

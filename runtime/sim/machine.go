@@ -266,6 +266,13 @@ func (m *Machine) Fail(check plan.Addr, broken bool) {
 	m.failing[check] = broken
 }
 
+// answers reports whether an address is still installed in another form.
+func (m *Machine) answers(a kernel.Address) bool {
+	return m.host != nil && slices.ContainsFunc(m.host.installed, func(i kernel.Installed) bool {
+		return i.Address != a && i.Interface == a.Interface && i.Single() == a.Single()
+	})
+}
+
 // Holds reports whether an address is installed here, whoever did it.
 func (m *Machine) Holds(a kernel.Address) bool {
 	return m.host != nil && has(m.host.installed, a)

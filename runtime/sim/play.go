@@ -210,7 +210,7 @@ func (s *stage) watch(*World) Watch {
 	return func(f *Fact) string {
 		switch f.Kind {
 		case Added, Removed:
-			s.held(f.Machine.Name, f.Address.Prefix, f.Kind == Added)
+			s.held(f.Machine.Name, f.Address.Single(), f.Kind == Added || f.Machine.answers(f.Address))
 		case Turned:
 			for i := range f.Effects {
 				if f.Effects[i].Kind == node.Transitioned {

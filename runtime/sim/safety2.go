@@ -34,7 +34,7 @@ func S7(*World) Watch {
 			for i := range f.Machine.plan.Desired.Instances {
 				in := &f.Machine.plan.Desired.Instances[i]
 				for _, v := range in.VIPs {
-					a := kernel.Address{Interface: in.DeviceOf(v), Prefix: v.Address}
+					a := node.AddressOf(in, v)
 					kept[place{f.Machine, a}] = f.Machine.Holds(a)
 				}
 			}
@@ -178,8 +178,8 @@ func D6(*World) Watch {
 					delete(aloud, s)
 				case node.Announce:
 					aloud[s] = true
-					if k := (kernel.Address{Interface: e.Interface, Prefix: netip.PrefixFrom(a, a.BitLen())}); !f.Machine.process.believes(k) {
-						return fmt.Sprintf("%s announces %s, which is not up as far as it knows", f.Machine.Name, k)
+					if !f.Machine.process.believes(e.Interface, a) {
+						return fmt.Sprintf("%s announces %s on %s, which is not up as far as it knows", f.Machine.Name, a, e.Interface)
 					}
 				}
 			}
@@ -188,7 +188,7 @@ func D6(*World) Watch {
 			return ""
 		}
 		for s := range aloud {
-			if s.m == f.Machine && !activeFor(f.View, kernel.Address{Interface: s.iface, Prefix: netip.PrefixFrom(s.a, s.a.BitLen())}) {
+			if s.m == f.Machine && !activeFor(f.View, s.iface, s.a) {
 				return fmt.Sprintf("%s goes on announcing %s, for which none of its routers is active", s.m.Name, s.a)
 			}
 		}
@@ -196,9 +196,12 @@ func D6(*World) Watch {
 	}
 }
 
-func activeFor(view []node.Instance, a kernel.Address) bool {
+func activeFor(view []node.Instance, iface string, a netip.Addr) bool {
 	for i := range view {
-		if view[i].Role == vrrp.Active && standsFor(&view[i], a) {
+		stands := slices.ContainsFunc(view[i].Addresses, func(x node.Address) bool {
+			return x.Interface == iface && x.Prefix.Addr() == a
+		})
+		if view[i].Role == vrrp.Active && stands {
 			return true
 		}
 	}
@@ -206,7 +209,11 @@ func activeFor(view []node.Instance, a kernel.Address) bool {
 }
 
 // believes reports whether the last report of the kernel has an address.
-func (p *process) believes(a kernel.Address) bool { return p.known.Has(a) }
+func (p *process) believes(iface string, a netip.Addr) bool {
+	return slices.ContainsFunc(p.known, func(k kernel.Address) bool {
+		return k.Interface == iface && k.Prefix.Addr() == a
+	})
+}
 
 // S10: an address belongs to at most one router of a plan.
 func S10(*World) Watch {

@@ -32,6 +32,8 @@ type OwnedRouter struct {
 type OwnedAddress struct {
 	Interface string       `json:"interface"`
 	Address   netip.Prefix `json:"address"`
+	Label     string       `json:"label,omitempty"`
+	Scope     string       `json:"scope,omitempty"`
 }
 
 // Run is the run directory.

@@ -21,7 +21,7 @@ func TestOwnedAddressesComeBackWithinOneBoot(t *testing.T) {
 	}
 	want := []OwnedRouter{{
 		Wire: plan.WireKey{Interface: "eth0", Family: plan.IPv4, VRID: 51, Version: 2, Transport: plan.Multicast}, Role: "active",
-		Addresses: []OwnedAddress{{"eth0", netip.MustParsePrefix("192.0.2.10/32")}},
+		Addresses: []OwnedAddress{{Interface: "eth0", Address: netip.MustParsePrefix("192.0.2.10/32"), Label: "eth0:web"}},
 	}}
 	if err := r.SetOwned(Owned{Routers: want}); err != nil {
 		t.Fatal(err)

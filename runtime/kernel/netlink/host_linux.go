@@ -22,7 +22,7 @@ const (
 // host is the real kernel.Host: the socket for commands.
 type host struct {
 	sockets map[int]*nl.SocketHandle
-	index   map[string]int // of each link, as last read
+	links   map[string]*link // as last read
 }
 
 func openHost() (*host, error) {
@@ -42,16 +42,51 @@ func openHost() (*host, error) {
 
 func (h *host) close() { h.sockets[unix.NETLINK_ROUTE].Close() }
 
+func (h *host) execute(req *nl.NetlinkRequest, kind uint16) ([][]byte, error) {
+	req.Sockets = h.sockets
+	return req.Execute(unix.NETLINK_ROUTE, kind)
+}
+
 // Apply implements kernel.Host.
 func (h *host) Apply(op kernel.Op) error {
-	index, ok := h.index[op.Interface]
+	l, ok := h.links[op.Interface]
 	if !ok {
 		return syscall.ENODEV
 	}
-	req := addressRequest(op.Kind, index, op.Prefix)
-	req.Sockets = h.sockets
-	_, err := req.Execute(unix.NETLINK_ROUTE, 0)
+	switch {
+	case op.Kind == kernel.Replace:
+		return h.replace(l, op)
+	case op.Kind == kernel.Delete:
+		return h.delete(l, op.Address)
+	}
+	return h.tell(op.Kind, l, op.Address)
+}
+
+func (h *host) tell(kind kernel.Kind, l *link, a kernel.Address) error {
+	_, err := h.execute(addressRequest(kind, l.Index, a), 0)
 	return err
+}
+
+// delete takes one address away, and never another with it.
+func (h *host) delete(l *link, a kernel.Address) error {
+	if a.Prefix.IsSingleIP() || a.Prefix.Addr().Is6() {
+		return h.tell(kernel.Delete, l, a)
+	}
+	return h.promoting(l, func() error { return h.tell(kernel.Delete, l, a) })
+}
+
+// replace has a stand-in answer for the address meanwhile, where there can be one.
+func (h *host) replace(l *link, op kernel.Op) (err error) {
+	if in, ok := op.StandIn(); ok {
+		if err := h.tell(kernel.Add, l, in); err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, h.delete(l, in)) }()
+	}
+	if err := h.delete(l, op.Old); err != nil {
+		return err
+	}
+	return h.tell(kernel.Add, l, op.Address)
 }
 
 // Read implements kernel.Host.
@@ -66,14 +101,14 @@ func (h *host) Read() (kernel.Reading, error) {
 		return r, fmt.Errorf("list the addresses: %w", err)
 	}
 	at := map[int]int{} // position in r.Links by index
-	h.index = map[string]int{}
+	h.links = map[string]*link{}
 	for _, raw := range rawLinks {
 		l, err := parseLink(raw)
 		if err != nil {
 			return r, err
 		}
-		at[l.Index], h.index[l.Name] = len(r.Links), l.Index
-		r.Links = append(r.Links, l)
+		at[l.Index], h.links[l.Name] = len(r.Links), &l
+		r.Links = append(r.Links, l.Link)
 	}
 	for _, raw := range rawAddresses {
 		a, err := parseAddress(raw)
@@ -84,8 +119,12 @@ func (h *host) Read() (kernel.Reading, error) {
 		if !known {
 			continue // the interface came between the two dumps; its event is on the way
 		}
+		if a.label == r.Links[k].Name {
+			a.label = ""
+		}
 		r.Installed = append(r.Installed, kernel.Installed{
-			Address: kernel.Address{Interface: r.Links[k].Name, Prefix: a.prefix}, Marked: a.marked})
+			Address:   kernel.Address{Interface: r.Links[k].Name, Prefix: a.prefix, Label: a.label, Scope: a.scope},
+			Secondary: a.secondary, Marked: a.marked})
 		if !a.marked {
 			r.Links[k].Addresses = append(r.Links[k].Addresses, a.prefix)
 		}
@@ -95,9 +134,7 @@ func (h *host) Read() (kernel.Reading, error) {
 
 func (h *host) dump(request func() *nl.NetlinkRequest, kind uint16) (raw [][]byte, err error) {
 	for range dumpsMax {
-		req := request()
-		req.Sockets = h.sockets
-		raw, err = req.Execute(unix.NETLINK_ROUTE, kind)
+		raw, err = h.execute(request(), kind)
 		if !errors.Is(err, nl.ErrDumpInterrupted) {
 			break
 		}

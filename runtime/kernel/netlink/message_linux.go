@@ -3,6 +3,7 @@ package netlink
 import (
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"net"
 	"net/netip"
 
@@ -21,11 +22,11 @@ const (
 
 // addressRequest is RTM_NEWADDR or RTM_DELADDR for an address on an interface.
 //
-// A new one has global scope, no label and no broadcast, and carries our tag. IPv6 is
-// usable at once (no duplicate address detection: the protocol has decided who has it)
-// and is never chosen as a source (preferred for 0 s). A prefix brings no route: the
-// machine's own route to the segment must not depend on it.
-func addressRequest(kind kernel.Kind, index int, p netip.Prefix) *nl.NetlinkRequest {
+// A new one has no broadcast, and carries our tag. IPv6 is usable at once (no duplicate
+// address detection: the protocol has decided who has it) and is never chosen as a source
+// (preferred for 0 s). A prefix brings no route: the machine's own route to the segment
+// must not depend on it.
+func addressRequest(kind kernel.Kind, index int, a kernel.Address) *nl.NetlinkRequest {
 	command, flags := unix.RTM_NEWADDR, unix.NLM_F_ACK|unix.NLM_F_CREATE|unix.NLM_F_EXCL
 	switch kind {
 	case kernel.Mark:
@@ -34,23 +35,43 @@ func addressRequest(kind kernel.Kind, index int, p netip.Prefix) *nl.NetlinkRequ
 		command, flags = unix.RTM_DELADDR, unix.NLM_F_ACK
 	}
 	req := nl.NewNetlinkRequest(command, flags)
-	msg := nl.NewIfAddrmsg(unix.AF_INET)
-	if p.Addr().Is6() {
-		msg.Family = unix.AF_INET6
-	}
-	msg.Prefixlen, msg.Index = uint8(p.Bits()), uint32(index)
+	msg := nl.NewIfAddrmsg(familyOf(a.Prefix.Addr()))
+	msg.Prefixlen, msg.Index, msg.Scope = uint8(a.Prefix.Bits()), uint32(index), scopes[a.Scope]
 	req.AddData(msg)
-	ip := p.Addr().AsSlice()
+	ip := a.Prefix.Addr().AsSlice()
 	req.AddData(nl.NewRtAttr(unix.IFA_LOCAL, ip))
 	req.AddData(nl.NewRtAttr(unix.IFA_ADDRESS, ip))
 	if kind != kernel.Delete {
-		decorate(req, p)
+		decorate(req, a)
 	}
 	return req
 }
 
-func decorate(req *nl.NetlinkRequest, p netip.Prefix) {
+func familyOf(a netip.Addr) int {
+	if a.Is6() {
+		return unix.AF_INET6
+	}
+	return unix.AF_INET
+}
+
+// scopes are the kernel's numbers.
+var scopes = map[string]uint8{"": unix.RT_SCOPE_UNIVERSE, "link": unix.RT_SCOPE_LINK, "host": unix.RT_SCOPE_HOST}
+
+func scopeName(number uint8) string {
+	for name, n := range scopes {
+		if n == number {
+			return name
+		}
+	}
+	return fmt.Sprint(number)
+}
+
+func decorate(req *nl.NetlinkRequest, a kernel.Address) {
+	p := a.Prefix
 	req.AddData(nl.NewRtAttr(ifaProto, []byte{kernel.Tag}))
+	if a.Label != "" {
+		req.AddData(nl.NewRtAttr(unix.IFA_LABEL, nl.ZeroTerminated(a.Label)))
+	}
 	var flags uint32
 	if !p.IsSingleIP() {
 		flags |= unix.IFA_F_NOPREFIXROUTE
@@ -79,13 +100,22 @@ func linksRequest() *nl.NetlinkRequest {
 	return req
 }
 
+// link is one interface of a dump, with what only this package needs.
+type link struct {
+	kernel.Link
+	conf []byte // struct ipv4_devconf: the sysctls of net.ipv4.conf, four bytes each
+}
+
 var errShort = errors.New("a netlink message is shorter than it says")
 
 // address is one address of a dump.
 type address struct {
-	index  int
-	prefix netip.Prefix
-	marked bool
+	index     int
+	prefix    netip.Prefix
+	label     string // the interface's name, if nobody has given another
+	scope     string // of IPv4
+	secondary bool
+	marked    bool
 }
 
 // parseAddress reads struct ifaddrmsg and its attributes.
@@ -95,6 +125,9 @@ func parseAddress(b []byte) (address, error) {
 	}
 	a := address{index: int(binary.NativeEndian.Uint32(b[4:]))}
 	bits := int(b[1])
+	if b[0] == unix.AF_INET { // with IPv6 the flag is another, and the scope is the address's
+		a.secondary, a.scope = b[2]&unix.IFA_F_SECONDARY != 0, scopeName(b[3])
+	}
 	var local, peer netip.Addr
 	err := attributes(b[unix.SizeofIfAddrmsg:], func(kind uint16, value []byte) {
 		switch kind {
@@ -102,6 +135,8 @@ func parseAddress(b []byte) (address, error) {
 			local, _ = netip.AddrFromSlice(value)
 		case unix.IFA_ADDRESS:
 			peer, _ = netip.AddrFromSlice(value)
+		case unix.IFA_LABEL:
+			a.label = nl.BytesToString(append(value[:len(value):len(value)], 0))
 		case ifaProto:
 			a.marked = len(value) == 1 && value[0] == kernel.Tag
 		}
@@ -117,16 +152,16 @@ func parseAddress(b []byte) (address, error) {
 }
 
 // parseLink reads struct ifinfomsg and its attributes.
-func parseLink(b []byte) (kernel.Link, error) {
+func parseLink(b []byte) (link, error) {
 	if len(b) < unix.SizeofIfInfomsg {
-		return kernel.Link{}, errShort
+		return link{}, errShort
 	}
 	flags := binary.NativeEndian.Uint32(b[8:])
-	l := kernel.Link{
+	l := link{Link: kernel.Link{
 		Index:   int(int32(binary.NativeEndian.Uint32(b[4:]))),
 		Up:      flags&unix.IFF_UP != 0,
 		Carrier: flags&unix.IFF_LOWER_UP != 0,
-	}
+	}}
 	err := attributes(b[unix.SizeofIfInfomsg:], func(kind uint16, value []byte) {
 		switch kind {
 		case unix.IFLA_IFNAME:
@@ -137,6 +172,8 @@ func parseLink(b []byte) (kernel.Link, error) {
 			if len(value) == 4 {
 				l.MTU = int(binary.NativeEndian.Uint32(value))
 			}
+		case unix.IFLA_AF_SPEC:
+			l.conf = parseConf(value)
 		}
 	})
 	if err == nil && l.Name == "" {

@@ -30,7 +30,7 @@ func TestRequests(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			p := netip.MustParsePrefix(tt.prefix)
-			raw := addressRequest(tt.kind, 7, p).Serialize()
+			raw := addressRequest(tt.kind, 7, kernel.Address{Prefix: p}).Serialize()
 			if got := hex.EncodeToString(raw[unix.SizeofNlMsghdr:]); got != tt.want {
 				t.Errorf("got  %s\nwant %s", got, tt.want)
 			}
@@ -44,7 +44,7 @@ func TestRequests(t *testing.T) {
 
 func FuzzParseAddress(f *testing.F) {
 	for _, p := range []string{"192.0.2.10/32", "2001:db8::a/64"} {
-		f.Add(addressRequest(kernel.Add, 7, netip.MustParsePrefix(p)).Serialize()[unix.SizeofNlMsghdr:])
+		f.Add(addressRequest(kernel.Add, 7, kernel.Address{Prefix: netip.MustParsePrefix(p)}).Serialize()[unix.SizeofNlMsghdr:])
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if a, err := parseAddress(b); err == nil && !a.prefix.IsValid() {
