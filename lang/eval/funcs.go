@@ -110,7 +110,7 @@ var setProductFunc = function.New(&function.Spec{
 	Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) { return stdlib.SetProduct(args...) },
 })
 
-const productMax = 1_000_000
+const productMax = 100_000
 
 func strParam(name string) function.Parameter {
 	return function.Parameter{Name: name, Type: cty.String}
