@@ -32,6 +32,7 @@ func (r *Router) hear(now Instant, ev Event, out []Effect) []Effect {
 	r.heard = Peer{Address: from, Priority: a.Priority, At: now, Face: face}
 	switch r.role {
 	case Waiting:
+		r.follow(a)
 		r.releaseFor(now, a)
 	case Backup:
 		return r.hearBackup(now, a, out)
@@ -40,6 +41,7 @@ func (r *Router) hear(now Instant, ev Event, out []Effect) []Effect {
 	case Leaving:
 		return r.hearLeaving(now, a, out)
 	case Fault:
+		r.follow(a)
 		return r.noStranger(now, from, out)
 	}
 	return out
@@ -182,6 +184,13 @@ func (r *Router) adopt(a *Advert) {
 	r.adopted = f.Interval
 	if f.Version == 3 {
 		r.adopted = min(a.Interval, max(adoptMin, adoptFactor*f.Interval))
+	}
+}
+
+// follow learns what the router will need as a backup.
+func (r *Router) follow(a *Advert) {
+	if a.Priority > 0 {
+		r.adopt(a)
 	}
 }
 

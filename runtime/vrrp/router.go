@@ -36,7 +36,7 @@ type Router struct {
 	claimed    bool // the addresses are wanted
 	installed  bool // and the kernel has them
 	hasClaimed bool // since the start
-	outdone    bool // another member is configured with more; see offer
+	outdone    bool // another member may have more; see offer
 	lastAssert Instant
 	stale      netip.Addr // an address that the active announces and we do not know
 
@@ -193,10 +193,19 @@ func (r *Router) listen(now Instant, why string, out []Effect) []Effect {
 	if r.spec.Priority == Owner {
 		return r.activate(now, "priority 255: it owns the addresses", out)
 	}
-	r.listenSlowly()
+	if !r.hearsActive(now) {
+		r.listenSlowly()
+	}
 	r.arm(now)
 	r.preemptAt = 0
 	return r.change(Backup, why, out)
+}
+
+// hearsActive reports whether somebody was active a moment ago. By the interval of that
+// one silence is counted, also by a router that heard it while it was unfit itself: its own
+// may be shorter, because the active has not that plan yet.
+func (r *Router) hearsActive(now Instant) bool {
+	return r.heard.At != 0 && r.heard.Priority > 0 && now.Sub(r.heard.At) < r.downInterval()
 }
 
 // listenSlowly counts silence by the slowest face, until one is heard.
