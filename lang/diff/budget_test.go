@@ -38,7 +38,7 @@ func TestTakeoverOfACheck(t *testing.T) {
 		{"no weight: offered whatever the priority", func(i *plan.Instance) { i.Track[0].Weight = 0 }, 609, true},
 		{"no weight, no preemption: offered too", func(i *plan.Instance) { i.Track[0].Weight, i.Preempt = 0, false }, 609, true},
 		{"a weight without preemption", func(i *plan.Instance) { i.Preempt = false }, 0, false},
-		{"a positive weight: the successor is above only while its own check is up", func(i *plan.Instance) { i.Track[0].Weight = 10 }, 6609, true},
+		{"a positive weight: offered to what the successor can have", func(i *plan.Instance) { i.Track[0].Weight = 10 }, 609, true},
 		{"the owner of the addresses", func(i *plan.Instance) { i.Members[0].Priority = plan.OwnerPriority }, 0, false},
 		{"version 3 counts parts of the interval", func(i *plan.Instance) { i.Version, i.Auth = 3, nil }, 1219, true},
 	}

@@ -48,11 +48,8 @@ func (d *differ) state(a plan.Addr) plan.CheckState {
 	return d.now.check(a)
 }
 
-// best is the highest priority of a member: with every check up.
-func best(in *plan.Instance, m plan.Member) uint8 {
-	up, _, _ := plan.Effective(m.Priority, in.Track, func(plan.Addr) plan.CheckState { return plan.CheckUp })
-	return up
-}
+// best is the highest priority that a member can have: what it tracks may add to it.
+func best(in *plan.Instance, m plan.Member) uint8 { return plan.Best(m.Priority, in.Track) }
 
 // wins reports whether a backup would take over from the best other member.
 func (s stand) wins() bool {
@@ -62,18 +59,10 @@ func (s stand) wins() bool {
 // takeover is how long an active with the given effective priority stays active beside
 // a member, at most, and whether that member takes over at all. An active that a check
 // without weight fails offers its addresses whatever its priority, and so does one that
-// falls below what a member is configured with: the member then waits its skew. One
-// that is above only thanks to a positive weight lets its down interval expire.
+// falls below what a member can have: the member then waits its skew.
 func takeover(in *plan.Instance, effective uint8, failed bool, m plan.Member) (time.Duration, bool) {
-	switch {
-	case failed:
+	if failed || in.Preempt && best(in, m) > effective {
 		return skew(in, m.Priority), true
-	case !in.Preempt:
-		return 0, false
-	case m.Priority > effective:
-		return skew(in, m.Priority), true
-	case best(in, m) > effective:
-		return patience(in, m.Priority), true
 	}
 	return 0, false
 }

@@ -48,6 +48,19 @@ func Effective(base uint8, track []Track, state func(Addr) CheckState) (effectiv
 	return uint8(min(max(sum, 1), OwnerPriority-1)), parts, failed
 }
 
+// Best is the highest effective priority that the checks which a member tracks can give
+// it: each that can add does.
+func Best(base uint8, track []Track) uint8 {
+	if base == OwnerPriority {
+		return OwnerPriority
+	}
+	sum := int(base)
+	for _, t := range track {
+		sum += max(t.delta(), 0)
+	}
+	return uint8(min(max(sum, 1), OwnerPriority-1))
+}
+
 // counts reports whether the weight is part of the sum while the check is in state s.
 func (t Track) counts(s CheckState) bool {
 	return t.Weight < 0 && s == CheckDown || t.Weight > 0 && s == CheckUp

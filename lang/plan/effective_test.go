@@ -70,3 +70,24 @@ func TestEffectivePriorityIsKeepaliveds(t *testing.T) {
 		})
 	}
 }
+
+func TestBestPriorityOfAMember(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		base  uint8
+		track []Track
+		want  uint8
+	}{
+		{"nothing tracked", 100, nil, 100},
+		{"what lowers it does not", 100, []Track{{Check: "a", Weight: -30}, {Check: "b"}}, 100},
+		{"what raises it does", 100, []Track{{Check: "a", Weight: 20}, {Check: "b", Weight: -30}, {Check: "c", Weight: 5}}, 125},
+		{"a failure that raises it, reversed", 100, []Track{{Check: "a", Weight: -20, Reverse: true}}, 120},
+		{"a success that lowers it, reversed", 100, []Track{{Check: "a", Weight: 20, Reverse: true}}, 100},
+		{"never above 254", 250, []Track{{Check: "a", Weight: 20}}, 254},
+		{"the owner", 255, []Track{{Check: "a", Weight: 20}}, 255},
+	} {
+		if got := Best(tt.base, tt.track); got != tt.want {
+			t.Errorf("%s: %d, want %d", tt.name, got, tt.want)
+		}
+	}
+}

@@ -65,12 +65,13 @@ func (r *Resolved) Spec(i *plan.Instance) vrrp.Spec {
 	return specOf(r.Plan, i, r.Hosts[i.Address], r.Former[i.Address], &places{})
 }
 
-// rival is the highest priority that another member is configured with.
+// rival is the highest priority that another member can have: its checks may add to what
+// it is configured with, and what they say there is not known here.
 func rival(self string, i *plan.Instance) uint8 {
 	highest := uint8(0)
 	for _, m := range i.Members {
 		if m.Node != self {
-			highest = max(highest, m.Priority)
+			highest = max(highest, plan.Best(m.Priority, i.Track))
 		}
 	}
 	return highest

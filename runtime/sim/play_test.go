@@ -85,12 +85,15 @@ func TestTheFirstOwnerIsThePreferredOne(t *testing.T) {
 	}
 }
 
-// 8.0 s to notice, 0.6 s for the skew of lb2 after the offer.
+// 8.0 s to notice, 0.6 s for the skew of lb2 after the offer. A weight above 0 is offered to
+// what lb2 has while its own check is up, although it is configured with less than lb1.
 func TestWhenNginxDiesTheAddressMovesWithin8Point6Seconds(t *testing.T) {
 	for offset := range 20 {
 		at := 10*time.Second + time.Duration(offset)*113*time.Millisecond
 		dies := story.Event{At: at, Kind: story.Fail, What: "script.chk_nginx", On: "lb1"}
-		o := play(t, at+8650*time.Millisecond, dies)
+		weight := []int{-5, 10}[offset%2]
+		pl := &Player{Plans: nginxPair(func(p *plan.Plan) { p.Desired.Instances[0].Track[0].Weight = weight })}
+		o := playAs(t, pl, at+8650*time.Millisecond, dies)
 		if o.Owner[theVIP] != "lb2" || o.Unowned[theVIP] != 0 {
 			t.Fatalf("nginx dies at %s: %+v", at, o)
 		}

@@ -29,9 +29,10 @@
 // the most. RFC 9568, 6.4.3 would have it release them at once, and then nobody answers
 // for the successor's skew.
 //
-// Offer. An active whose effective priority falls below another member's, or whose check
-// fails, does not wait to be timed out: it leaves as above, and resumes if nobody comes.
-// With a failed check it then sends priority 1, so that any fit member takes over.
+// Offer. An active whose effective priority falls below what another member can have, or
+// whose check fails, does not wait to be timed out: it leaves as above, and resumes if
+// nobody better comes. With a failed check it then sends priority 1, so that any fit
+// member takes over.
 //
 // Grace. A router that gives way to a better advert keeps its addresses for some
 // milliseconds more: the new active announces itself only after its first advert.

@@ -21,8 +21,8 @@ func (l *leave) deadline() Instant {
 	return l.until
 }
 
-// outranked reports whether another member is configured with a higher priority and
-// would take the addresses: without preemption nobody takes them from a live active.
+// outranked reports whether another member may have a higher priority and would take the
+// addresses: without preemption nobody takes them from a live active.
 func (r *Router) outranked() bool { return r.preempts() && r.spec.Rival > r.effective }
 
 // offer gives the addresses to a better member without waiting to be timed out. One
@@ -31,7 +31,7 @@ func (r *Router) offer(now Instant, out []Effect) []Effect {
 	if r.failing != "" {
 		return out
 	}
-	why := fmt.Sprintf("its priority is %d, another member has %d", r.effective, r.spec.Rival)
+	why := fmt.Sprintf("its priority is %d, another member may have %d", r.effective, r.spec.Rival)
 	return r.beginLeave(now, why, leave{offer: true}, out)
 }
 

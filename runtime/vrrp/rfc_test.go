@@ -608,7 +608,7 @@ func TestOfferIsTakenBack(t *testing.T) {
 		a priority 95
 	`, active+`
 		4s a goodbye
-		4s a active -> leaving: its priority is 80, another member has 90
+		4s a active -> leaving: its priority is 80, another member may have 90
 		4s a advert 95
 		4s a leaving -> active: its priority rose again
 		4s a announce
@@ -641,7 +641,7 @@ func TestStopDuringAnOffer(t *testing.T) {
 		a show
 	`, active+`
 		4s a goodbye
-		4s a active -> leaving: its priority is 80, another member has 150
+		4s a active -> leaving: its priority is 80, another member may have 150
 		4.005s a goodbye
 		4.01s a goodbye
 		4.02s a leaving -> waiting: stopped; 192.0.2.2 has the addresses
