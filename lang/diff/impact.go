@@ -343,6 +343,9 @@ func (e *edit) transfer(l leaf, address netip.Prefix) (Impact, bool) {
 	switch {
 	case holds(from) && holds(to):
 		i.Class, i.Text = Stays, between(l, name)+", never leaves the kernel"
+		if e.repaced(other, l.removed()) {
+			i.Text += ", announced at its new pace"
+		}
 	case holds(from):
 		i.Class, i.Text = Outage, between(l, name)+"; the instance that gets it is not active here"
 	case holds(to):
@@ -353,7 +356,41 @@ func (e *edit) transfer(l leaf, address netip.Prefix) (Impact, bool) {
 	default:
 		i = Impact{Class: None, Reason: ReasonVIPTransferred, Pairwise: i.Pairwise}
 	}
+	if i.Class.Rank() < Outage.Rank() && e.partsFrom(other) {
+		i.Class, i.VIPs = Outage, []netip.Prefix{address}
+		i.Text = between(l, name) + ", and only one of the two moves: who takes over does not know of it yet"
+	}
 	return i, true
+}
+
+// partsFrom reports whether the election makes this instance's addresses go to another
+// node than those of the other one.
+func (e *edit) partsFrom(other pair[plan.Instance]) bool {
+	to, moves := e.destination()
+	o := &edit{differ: e.differ, before: other.before, after: other.after, role: e.roleOf(other)}
+	otherTo, otherMoves := o.destination()
+	return moves != otherMoves || to != otherTo
+}
+
+// destination is the node to which the addresses go, if they do.
+func (e *edit) destination() (node string, moves bool) {
+	if e.before == nil || e.after == nil || e.election().Class != Moves {
+		return "", false
+	}
+	if !e.holds() {
+		return e.differ.after.Node, true
+	}
+	b, a := e.stands()
+	rival, _, _ := e.overtaken(b, a)
+	return rival.Node, true
+}
+
+// repaced reports whether the other instance of a transfer announces in another way.
+func (e *edit) repaced(other pair[plan.Instance], gives bool) bool {
+	if gives {
+		return e.before.Announce != other.after.Announce
+	}
+	return e.after.Announce != other.before.Announce
 }
 
 func between(l leaf, other plan.Addr) string {

@@ -1,6 +1,7 @@
 package diff
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 
@@ -52,21 +53,48 @@ func (e *edit) swept(reason string) Impact {
 }
 
 // exchanged: two routers go on, and only their addresses change places. They stay here if
-// this node has the same role in both.
+// this node has the same role in both and keeps it.
 func (e *edit) exchanged(o *plan.Instance) (Impact, bool) {
-	goesOn := false
-	for i := range e.differ.after.Desired.Instances {
-		goesOn = goesOn || e.differ.after.Desired.Instances[i].Wire() == e.before.Wire()
+	next := e.successor()
+	role := e.now.role(o, e.differ.after.Node)
+	if next == nil || holds(role) != e.holds() || e.role != role {
+		return Impact{}, false
 	}
-	after := e.stand(e.after)
-	_, moves := takeover(e.after, after.effective, after.failed, after.rival)
-	if e.holds() && after.contested && moves || !e.holds() && after.wins() {
-		return Impact{}, false // the router goes on, and stands otherwise than before
-	}
-	if !goesOn || holds(e.now.role(o, e.differ.after.Node)) != e.holds() || e.role != e.now.role(o, e.differ.after.Node) {
+	if !e.goesOn(o, e.after) || !e.goesOn(e.before, next) {
 		return Impact{}, false
 	}
 	return e.onActive(Impact{
 		Class: Stays, Reason: ReasonWireIdentity, Text: fmt.Sprintf("changes places with %s; both are %s here", o.Address, e.role),
 	}), true
+}
+
+// successor is the instance that has this one's identity from now on; nil if nobody.
+func (e *edit) successor() *plan.Instance {
+	for i := range e.differ.after.Desired.Instances {
+		if in := &e.differ.after.Desired.Instances[i]; in.Wire() == e.before.Wire() {
+			return in
+		}
+	}
+	return nil
+}
+
+// goesOn reports whether a router that becomes another instance keeps its role and is
+// still understood by the members, who know it as what it was until they have the plan.
+func (e *edit) goesOn(was, is *plan.Instance) bool {
+	b, a := e.stand(was), e.stand(is)
+	if b.contested {
+		a.least = min(a.least, b.best)
+	}
+	moves := a.wins()
+	if e.holds() {
+		_, moves = takeover(is, a.effective, a.failed, a.rival)
+		moves = a.contested && moves || b.contested && b.preempt && b.best > a.effective
+	}
+	return !moves && (len(e.others()) == 0 || sameDialect(was, is))
+}
+
+// sameDialect reports whether two instances with one wire identity hear each other:
+// version 2 drops another interval (RFC 3768, 7.1) and other authentication (RFC 2338, 5.3.6).
+func sameDialect(a, b *plan.Instance) bool {
+	return a.Version == 3 || a.AdvertMs == b.AdvertMs && bytes.Equal(mustJSON(a.Auth), mustJSON(b.Auth))
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"hafile/lang/plan"
+	"hafile/runtime/kernel"
 	"hafile/runtime/vrrp"
 )
 
@@ -14,6 +15,7 @@ import (
 func (n *Node) Commit(now vrrp.Instant, next Resolved, out []Effect) []Effect {
 	n.begin(now, out)
 	n.plan, n.stopping = next.Plan, false
+	n.paces = n.pacesNow()
 	n.forgetChecks()
 	heirs := n.heirs(&next)
 	n.evict(heirs, &next)
@@ -27,7 +29,21 @@ func (n *Node) Commit(now vrrp.Instant, next Resolved, out []Effect) []Effect {
 		n.place(next, &next.Plan.Desired.Instances[i], heirs[i])
 	}
 	n.sort()
+	n.paces = nil
 	return n.end()
+}
+
+// pacesNow is how each address is announced before a commit, whichever router does it.
+func (n *Node) pacesNow() map[kernel.Address]plan.Announce {
+	paces := map[kernel.Address]plan.Announce{}
+	for _, r := range n.order {
+		for _, a := range r.addresses {
+			if r.role == vrrp.Active {
+				paces[a] = r.instance.Announce
+			}
+		}
+	}
+	return paces
 }
 
 // heirs finds for each instance the router that goes on as it, or none. An identity of
@@ -151,7 +167,7 @@ func (n *Node) begins(r *router, start vrrp.Event) {
 func (n *Node) reconfigure(r *router, i *plan.Instance, host Host, formers []Former, spec vrrp.Spec) {
 	moved := len(r.spare) > 0 || len(elsewhere(i, formers)) > 0
 	n.readdress(r, i, formers)
-	repace := r.instance.Announce != i.Announce || moved && !slices.Equal(r.keys, keysOf(i.Wire(), formers))
+	everywhere := moved && !slices.Equal(r.keys, keysOf(i.Wire(), formers))
 	n.identify(r, i.Wire(), formers)
 	r.instance, r.source, r.sources = i, host.Source, sourcesOf(formers)
 	was := r.core.Face(0)
@@ -162,10 +178,21 @@ func (n *Node) reconfigure(r *router, i *plan.Instance, host Host, formers []For
 	n.arm(r, r.core.Deadline())
 	n.step(r, vrrp.Event{Kind: vrrp.Link, Link: n.wrong(r)})
 	n.weigh(r, true)
-	// Or the refresh would go on at the old pace. What the plan makes leave says no more.
-	if repace && r.role == vrrp.Active {
-		n.announce(r, without(r.addresses, r.pending))
+	if r.role == vrrp.Active { // what the plan makes leave says no more
+		n.repace(r, everywhere)
 	}
+}
+
+// repace announces what is announced in another way from now on, or the refresh would go
+// on at the old pace. What another router announced in this way says nothing new.
+func (n *Node) repace(r *router, everywhere bool) {
+	var again []kernel.Address
+	for _, a := range r.addresses {
+		if pace, had := n.paces[a]; everywhere || had && pace != r.instance.Announce {
+			again = append(again, a)
+		}
+	}
+	n.announce(r, without(again, r.pending))
 }
 
 // readdress changes which addresses a router stands for. Those that stay are not touched.

@@ -35,9 +35,10 @@ type Node struct {
 	// Of the call under way.
 	now    vrrp.Instant
 	out    []Effect
-	silent []kernel.Address // that an active router has given up
-	after  []Effect         // what follows Want
-	steps  []vrrp.Effect    // scratch
+	silent []kernel.Address                 // that an active router has given up
+	after  []Effect                         // what follows Want
+	paces  map[kernel.Address]plan.Announce // before a commit
+	steps  []vrrp.Effect                    // scratch
 }
 
 // router is one virtual router and what the node knows about it.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -262,4 +263,30 @@ func TestAnyHistoryKeepsTheRules(t *testing.T) {
 			t.Fatalf("not gone: %+v\n%v", w.node.Snapshot(w.now).Instances, w.trace)
 		}
 	})
+}
+
+// Two instances that announce at different paces exchange their VRIDs: each router gets the
+// other's addresses with their pace, and nothing is new to say. A pace that is edited is.
+func TestAnExchangeAnnouncesNothing(t *testing.T) {
+	w := newWorld(t)
+	of := func(first, second string, refresh int64) Resolved {
+		r := Resolved{Plan: &plan.Plan{Language: plan.Language, Node: "self"}, Hosts: map[plan.Addr]Host{}}
+		r.add([]string{"i0", "eth0", first, "ms=100", "rival=50", "vips=10.0.0.100"})
+		r.add([]string{"i1", "eth0", second, "ms=100", "rival=50", "vips=10.0.0.101"})
+		r.Plan.Desired.Instances[1].Announce.RefreshMs = refresh
+		return r
+	}
+	w.commit(of("51", "52", 5000))
+	w.run(time.Second)
+	announced := func(next Resolved) string {
+		w.trace = nil
+		w.commit(next)
+		return strings.Join(slices.DeleteFunc(w.trace, func(l string) bool { return !strings.HasPrefix(l, "announce") }), "\n")
+	}
+	if got := announced(of("52", "51", 5000)); got != "" {
+		t.Errorf("exchanged: %s", got)
+	}
+	if got := announced(of("52", "51", 7000)); got != "announce eth0: 10.0.0.101" {
+		t.Errorf("another pace: %q", got)
+	}
 }

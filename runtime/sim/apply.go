@@ -14,17 +14,16 @@ import (
 
 // Foretold is what a plan promises for one instance and its addresses.
 type Foretold struct {
-	worst    map[plan.Addr]diff.Class
-	vips     map[netip.Prefix]diff.Class
-	announce map[plan.Addr]bool // its announce settings are edited
-	reasons  map[plan.Addr][]string
+	worst   map[plan.Addr]diff.Class
+	vips    map[netip.Prefix]diff.Class
+	reasons map[plan.Addr][]string
 }
 
 // foretell gathers what all changes of an edit say.
 func foretell(changes []diff.Change) Foretold {
 	t := Foretold{
 		worst: map[plan.Addr]diff.Class{}, vips: map[netip.Prefix]diff.Class{},
-		announce: map[plan.Addr]bool{}, reasons: map[plan.Addr][]string{},
+		reasons: map[plan.Addr][]string{},
 	}
 	for i := range changes {
 		c := &changes[i]
@@ -32,7 +31,6 @@ func foretell(changes []diff.Change) Foretold {
 		for k := range c.Fields {
 			if f := &c.Fields[k]; f.Impact != nil {
 				t.note(c.Address, f.Impact)
-				t.announce[c.Address] = t.announce[c.Address] || f.Impact.Reason == diff.ReasonAnnounce
 			}
 		}
 	}
@@ -107,11 +105,29 @@ func unmoved(f *Fact, told *Foretold, before, now *node.Instance) string {
 		if !wanted.Has(a.Address) {
 			return fmt.Sprintf("%s is not wanted any more", a.Address)
 		}
-		if !told.announce[now.Address] && !refused(before) && announced(f, a.Address) && wasUp(before, a.Address) {
+		if !repaced(f.Was, f.Plan, a.Prefix) && !refused(before) && announced(f, a.Address) && wasUp(before, a.Address) {
 			return fmt.Sprintf("%s is announced though nothing is new about it", a.Address)
 		}
 	}
 	return ""
+}
+
+// repaced reports whether an address is announced in another way from now on: its
+// instance's settings are edited, or it goes to an instance that has others.
+func repaced(was, is *plan.Plan, vip netip.Prefix) bool {
+	before, had := paceOf(was, vip)
+	after, has := paceOf(is, vip)
+	return had && has && before != after
+}
+
+func paceOf(p *plan.Plan, vip netip.Prefix) (plan.Announce, bool) {
+	for i := range p.Desired.Instances {
+		in := &p.Desired.Instances[i]
+		if slices.ContainsFunc(in.VIPs, func(v plan.VIP) bool { return v.Address == vip }) {
+			return in.Announce, true
+		}
+	}
+	return plan.Announce{}, false
 }
 
 // refused reports whether the kernel refuses an address of a router: when it does so no

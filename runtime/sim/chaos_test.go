@@ -231,20 +231,30 @@ func TestRandomRuns(t *testing.T) {
 	case runs == 0:
 		runs = 150
 	}
-	kept, err := os.ReadDir(filepath.Join("testdata", "seeds"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, k := range kept {
-		if seed, err := strconv.ParseUint(k.Name(), 10, 64); err == nil {
-			playSeed(t, seed, false)
-		}
+	for _, seed := range keptSeeds(t, "seeds") {
+		playSeed(t, seed, false)
 	}
 	steps := uint64(0)
 	for seed := *fromFlag; seed < *fromFlag+uint64(runs) && !t.Failed(); seed++ {
 		steps += playSeed(t, seed, false)
 	}
 	t.Logf("%d events", steps)
+}
+
+// keptSeeds are those that once found something. Their files say what.
+func keptSeeds(t *testing.T, dir string) []uint64 {
+	t.Helper()
+	kept, err := os.ReadDir(filepath.Join("testdata", dir))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var seeds []uint64
+	for _, k := range kept {
+		if seed, err := strconv.ParseUint(k.Name(), 10, 64); err == nil {
+			seeds = append(seeds, seed)
+		}
+	}
+	return seeds
 }
 
 func playSeed(t *testing.T, seed uint64, loud bool) uint64 {

@@ -129,32 +129,42 @@ func standsFor(in *node.Instance, a kernel.Address) bool {
 	return false
 }
 
-// speaks reports whether the router that a packet is for accepts it: version 2 drops
-// another interval and another password.
+// speaks reports whether the router that a packet is for accepts it, as what it is or as
+// what it was: version 2 drops another interval and another password.
 func speaks(f *Fact) bool {
-	if f.Reason != wire.OK {
-		return false
-	}
 	p := f.Machine.process
-	if p == nil || p.hosts.Plan == nil {
+	if f.Reason != wire.OK || p == nil || p.hosts.Plan == nil {
 		return false
 	}
 	in := instanceOf(p.hosts.Plan, f.Key)
 	if in == nil || f.From == p.source(in) {
 		return false
 	}
-	if f.Advert.Version == 3 {
-		return true
-	}
-	auth, word := wire.AuthNone, wire.Password{}
+	return slices.ContainsFunc(faces(&p.hosts, in), func(face node.Former) bool { return accepts(&face, f.Advert) })
+}
+
+// faces are the identities of an instance, the current one first.
+func faces(hosts *node.Resolved, in *plan.Instance) []node.Former {
+	now := node.Former{Key: in.Wire(), AdvertMs: in.AdvertMs}
 	if in.Auth != nil {
-		auth, word = wire.AuthPass, password(in.Auth.Password)
+		now.Auth, now.Password = wire.AuthPass, password(in.Auth.Password)
 		if in.Auth.Type == plan.AuthAH {
-			return f.Advert.Auth == wire.AuthAH && f.Advert.Interval == intervalOf(in)
+			now.Auth = wire.AuthAH
 		}
 	}
-	return f.Advert.Auth == auth && (auth == wire.AuthNone || f.Advert.Password == word) &&
-		f.Advert.Interval == intervalOf(in)
+	return append([]node.Former{now}, hosts.Former[in.Address]...)
+}
+
+// accepts says so of one identity. What AH signs is not looked at.
+func accepts(face *node.Former, a *wire.Advert) bool {
+	if a.VRID != face.Key.VRID || a.Version != face.Key.Version {
+		return false
+	}
+	if a.Version == 3 {
+		return true
+	}
+	word := face.Auth != wire.AuthPass || a.Password == face.Password
+	return a.Auth == face.Auth && word && a.Interval == time.Duration(face.AdvertMs)*time.Millisecond
 }
 
 func instanceOf(p *plan.Plan, key plan.WireKey) *plan.Instance {

@@ -305,6 +305,15 @@ func listening(w *World, begin func(f *Fact, in *node.Instance) (patience, bool)
 	}
 }
 
+// slowest is the longest interval of an instance's identities.
+func slowest(hosts *node.Resolved, in *plan.Instance) time.Duration {
+	longest := time.Duration(0)
+	for _, face := range faces(hosts, in) {
+		longest = max(longest, time.Duration(face.AdvertMs)*time.Millisecond)
+	}
+	return longest
+}
+
 // S13: a backup does not become active while it has heard, in time, an advert that keeps
 // it a backup; it counts from when the packet came in, also if it slept then.
 func S13(w *World) Watch {
@@ -313,7 +322,7 @@ func S13(w *World) Watch {
 			return patience{}, false
 		}
 		p := instanceOf(f.Machine.process.hosts.Plan, in.Key)
-		interval := min(f.Advert.Interval, intervalOf(p))
+		interval := min(f.Advert.Interval, slowest(&f.Machine.process.hosts, p))
 		return patience{f.Arrived, time.Duration(p.DownAdverts) * interval, "an advert of " + f.From.String()}, true
 	}, func(a *wire.Advert, in *node.Instance) bool {
 		// A lesser one that is not preempted, for a delay or for its list, is followed.
