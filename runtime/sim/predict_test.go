@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"net/netip"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -31,7 +30,6 @@ type observer struct {
 	worst map[netip.Prefix]diff.Class // foretold by anybody, for the address or its instance
 	rival map[netip.Prefix]bool       // another member is raised: it takes over when it has the plan
 	told  map[netip.Prefix]bool       // it is announced in another way from now on
-	fresh map[netip.Prefix]bool       // several members stand differently; see verdict
 	byes  []string
 	roles []string
 }
@@ -39,7 +37,7 @@ type observer struct {
 func observe(w *World) *observer {
 	o := &observer{
 		w: w, vips: map[netip.Prefix]*seen{}, worst: map[netip.Prefix]diff.Class{},
-		rival: map[netip.Prefix]bool{}, told: map[netip.Prefix]bool{}, fresh: map[netip.Prefix]bool{},
+		rival: map[netip.Prefix]bool{}, told: map[netip.Prefix]bool{},
 	}
 	for _, m := range w.machines {
 		for _, i := range m.host.installed {
@@ -118,33 +116,10 @@ func (o *observer) foretold(f *Fact) {
 					o.worst[v.Address] = diff.Outage
 				}
 				o.rival[v.Address] = o.rival[v.Address] || slices.Contains(told.reasons[in.Address], diff.ReasonRivalRaised)
-				o.fresh[v.Address] = o.fresh[v.Address] || uneven(f.Was, in)
 				o.told[v.Address] = o.told[v.Address] || repaced(f.Was, f.Plan, v.Address)
 			}
 		}
 	}
-}
-
-// uneven reports whether an edit changes how several members stand for election: the
-// priorities of two of them, or preemption or a weight above 0, which all have.
-func uneven(was *plan.Plan, in *plan.Instance) bool {
-	old := instanceOf(was, in.Wire())
-	if old == nil {
-		return false
-	}
-	differ, weight := 0, 0
-	for i := range min(len(in.Members), len(old.Members)) {
-		if in.Members[i] != old.Members[i] {
-			differ++
-		}
-	}
-	for _, t := range in.Track {
-		weight += max(t.Weight, 0)
-	}
-	for _, t := range old.Track {
-		weight -= max(t.Weight, 0)
-	}
-	return differ > 1 || weight != 0 || old.Preempt != in.Preempt
 }
 
 // verdict compares. It returns what a plan should have said and did not.
@@ -160,10 +135,6 @@ func (o *observer) verdict(before, after *fleet, tally map[string]int) string {
 		switch {
 		case !was || !is:
 			tally["added or removed"]++
-		case o.fresh[p] && !everyEdit:
-			// diff takes the others to have this plan already. Until they do they stand with
-			// what the plan before gave them, and what follows from that is not foretold.
-			tally["several members stand differently"]++
 		case o.rival[p] && class.Rank() < diff.Moves.Rank():
 			tally["until another member has the plan"]++
 			if s.unowned > 0 {
@@ -190,8 +161,6 @@ func (o *observer) verdict(before, after *fleet, tally map[string]int) string {
 	}
 	return ""
 }
-
-var everyEdit = os.Getenv("EVERY") != ""
 
 func keysOf[K cmp.Ordered | netip.Prefix, V any](m map[K]V) func(func(K) bool) {
 	return func(yield func(K) bool) {
