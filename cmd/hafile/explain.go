@@ -22,7 +22,10 @@ func (c *cli) explainCommand() *cobra.Command {
 			return codes, cobra.ShellCompDirectiveNoFileComp
 		},
 		RunE: func(_ *cobra.Command, args []string) error {
-			code := strings.ToUpper(args[0])
+			code := strings.ToUpper(strings.Trim(args[0], ":,[] "))
+			if code != "" && strings.Trim(code, "0123456789") == "" {
+				code = "HA" + code
+			}
 			e, known := diag.Explain(code)
 			if !known {
 				return fmt.Errorf("there is no code %q: codes look like HA1202 and stand before a message", args[0])

@@ -7,6 +7,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/signal"
 	"strings"
@@ -14,6 +15,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"hafile/lang/diag"
 )
 
 // version of this release.
@@ -82,6 +85,8 @@ func (c *cli) root() *cobra.Command {
 		Version:       version,
 		SilenceUsage:  true,
 		SilenceErrors: true,
+		Args:          func(cmd *cobra.Command, args []string) error { return unknownCommand(cmd, args) },
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		PersistentPreRunE: func(*cobra.Command, []string) error {
 			if c.chdir == "" {
 				return nil
@@ -102,6 +107,38 @@ func (c *cli) root() *cobra.Command {
 	root.SetHelpFunc(oneDash(root.HelpFunc()))
 	root.AddCommand(labHidden()...)
 	return root
+}
+
+// elsewhere are the words of other tools, and of this one's options.
+var elsewhere = map[string]string{
+	"version": "hafile -version prints it",
+	"destroy": "take the blocks out, then hafile plan and hafile apply: what no file names is released",
+	"import":  "hafile convert reads keepalived.conf",
+	"state":   "there is no state file: hafile status and hafile show say what runs",
+	"refresh": "hafile drift compares what runs with what the kernel has",
+	"reload":  "hafile apply makes an edit, and touches only what differs",
+	"start":   "systemctl start hafile; hafile run is the daemon",
+	"stop":    "systemctl stop hafile gives the addresses away and loses nothing",
+	"restart": "systemctl restart hafile",
+	"check":   "hafile validate",
+}
+
+// unknownCommand says what to type instead.
+func unknownCommand(root *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	var names []string
+	for _, c := range root.Commands() {
+		names = append(names, c.Name())
+	}
+	switch hint, near := elsewhere[args[0]], diag.Nearest(args[0], names); {
+	case hint != "":
+		return fmt.Errorf("there is no command %q: %s", args[0], hint)
+	case near != "":
+		return fmt.Errorf("there is no command %q: did you mean %s?", args[0], near)
+	}
+	return fmt.Errorf("there is no command %q: hafile -help lists them", args[0])
 }
 
 // languageCommands are those around the language, beside validate and fmt.

@@ -102,7 +102,11 @@ func (v *view) schemaOf(doc schema.Document, path string) error {
 				return nil
 			}
 		}
-		if near := diag.Nearest(path, schemaPaths()); near != "" {
+		paths := schemaPaths()
+		if i := slices.IndexFunc(paths, func(p string) bool { return strings.HasSuffix(p, "."+path) }); i >= 0 {
+			return fmt.Errorf("there is no %q: did you mean %s?", path, paths[i])
+		}
+		if near := diag.Nearest(path, paths); near != "" {
 			return fmt.Errorf("there is no %q: did you mean %s?", path, near)
 		}
 		return fmt.Errorf("there is no %q: hafile schema lists the blocks", path)

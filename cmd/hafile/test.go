@@ -84,6 +84,9 @@ func (c *cli) test(ctx context.Context, o *testOptions) error {
 		}
 	}
 	if len(runs) == 0 {
+		if o.run == "" {
+			return fmt.Errorf("the test files of %s hold no run: write run \"NAME\" { ... } (docs/language.md has one)", o.dir)
+		}
 		return fmt.Errorf("no run has a name that %q finds", o.run)
 	}
 	if !o.asJSON {
@@ -157,8 +160,10 @@ func (c *cli) testRun(ctx context.Context, v *view, o *testOptions, suite *hates
 func (c *cli) playSimulated(ctx context.Context, v *view, o *testOptions, conf *config, vars *varFlags, suite *hatest.Suite, t *tested) error {
 	if t.run.Until > 0 {
 		if lacking := unplayable(conf); len(lacking) > 0 {
-			t.Failures = lacking
-			return nil
+			if err := v.diagnostics(lacking, conf.sources); err != nil {
+				return err
+			}
+			return exit(exitError) // it is the same for every run
 		}
 		player := &sim.Player{Plans: conf.Plans, Seed: o.seed, Apply: func(dir string) (map[string]*plan.Plan, error) {
 			return c.simulatedEdit(v, filepath.Join(o.dir, dir), vars)

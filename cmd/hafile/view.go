@@ -2,10 +2,12 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"strconv"
 	"strings"
@@ -167,9 +169,15 @@ func (v *view) failure(err error) int {
 		v.error(gone.Error())
 		return exitUnreachable
 	}
+	if p := (*fs.PathError)(nil); errors.As(err, &p) {
+		p.Op = cmp.Or(callOf[p.Op], p.Op)
+	}
 	v.error(err.Error())
 	return exitError
 }
+
+// callOf names the calls of confined reads as whoever typed the name knows them.
+var callOf = map[string]string{"openat": "open", "statat": "stat", "lstatat": "stat", "readlinkat": "read"}
 
 func (v *view) error(text string) {
 	fmt.Fprintf(v.err, "%s %s\n", v.paint(red, "Error:"), text)

@@ -1,12 +1,15 @@
 package hatest
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
 	"math/big"
 	"slices"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/gocty"
 	ctyjson "github.com/zclconf/go-cty/cty/json"
@@ -49,31 +52,87 @@ func (p *parser) hold(a Assert, scope *hcl.EvalContext) {
 	if m, ds := a.message.Value(scope); !ds.HasErrors() {
 		_ = gocty.FromCtyValue(m, &text) // a message of another type leaves the general one
 	}
+	if sides := p.sides(a.condition, scope); sides != "" {
+		text = strings.TrimSuffix(text, ".") + "." + sides
+	}
 	p.diags = append(p.diags, diag.Diagnostic{
 		Severity: diag.Error, Code: "HA5003", Summary: "Assertion failed", Detail: text, Range: &a.Range,
 	})
 }
 
+// sides are the values that a comparison found, for who wonders why it does not hold.
+func (p *parser) sides(condition hcl.Expression, scope *hcl.EvalContext) string {
+	op, ok := condition.(*hclsyntax.BinaryOpExpr)
+	if !ok {
+		return ""
+	}
+	var found strings.Builder
+	for _, side := range []hcl.Expression{op.LHS, op.RHS} {
+		v, ds := side.Value(scope)
+		if len(side.Variables()) == 0 || ds.HasErrors() || !plain(v) {
+			continue
+		}
+		raw, err := ctyjson.Marshal(v, v.Type())
+		if err != nil || len(raw) > sideMax {
+			continue
+		}
+		r := side.Range()
+		fmt.Fprintf(&found, " %s is %s.", r.SliceBytes(p.suite.Files[r.Filename]), raw)
+	}
+	return found.String()
+}
+
+// sideMax is how much of a value a message shows, in bytes: a list of transitions is read
+// with -v.
+const sideMax = 200
+
 // unheld says why a claim has no value. Most often a VIP is written without its prefix.
 func (p *parser) unheld(ds hcl.Diagnostics, scope *hcl.EvalContext) {
 	before := len(p.diags)
 	p.take(ds)
+	run := scope.Variables["run"]
 	for i := range p.diags[before:] {
 		d := &p.diags[before+i]
 		d.Code = "HA5002"
-		run := scope.Variables["run"]
-		switch {
-		case run == cty.NilVal && d.Summary == "Unknown variable":
-			d.Detail += " A run without until plays nothing, and run is not known; output is."
-		case run != cty.NilVal && d.Summary == "Invalid index":
-			var vips []string
-			for vip := range run.GetAttr("owner").AsValueMap() {
-				vips = append(vips, fmt.Sprintf("%q", vip))
-			}
-			slices.Sort(vips)
-			d.Detail += fmt.Sprintf(" A VIP is written with its prefix; there are %s.", strings.Join(vips, ", "))
+		switch root := rootOf(ds[i]); {
+		case root == "run" && run == cty.NilVal:
+			d.Summary = "Nothing was played"
+			d.Detail = "A run without until plays nothing, and run is not known; output is."
+		case slices.Contains(referable, root):
+			d.Summary = root + " is not known here"
+			d.Detail = `A claim compares texts: run.owner["VIP"] == "NAME", with the name that hafile test -v prints.`
+		case root == "run":
+			d.Summary = "No such name"
+			d.Detail = fmt.Sprintf("There are run.%s. A VIP is written with its prefix: %s.", strings.Join(namesOf(run), ", run."), strings.Join(vipsOf(run), ", "))
+		case root == "output":
+			d.Summary = "No such output"
+			d.Detail = fmt.Sprintf("Outputs that are not sensitive: %s.", cmp.Or(strings.Join(namesOf(scope.Variables["output"]), ", "), "none"))
 		}
 	}
+}
+
+// rootOf is what the expression starts with that has no value.
+func rootOf(d *hcl.Diagnostic) string {
+	if d.Expression == nil || len(d.Expression.Variables()) == 0 {
+		return ""
+	}
+	return d.Expression.Variables()[0].RootName()
+}
+
+// referable are the roots of the configuration that a claim might think of.
+var referable = []string{"node", "instance", "script", "check", "var", "local"}
+
+func namesOf(object cty.Value) []string {
+	return slices.Sorted(maps.Keys(object.Type().AttributeTypes()))
+}
+
+func vipsOf(run cty.Value) []string {
+	var vips []string
+	for vip := range run.GetAttr("owner").AsValueMap() {
+		vips = append(vips, fmt.Sprintf("%q", vip))
+	}
+	slices.Sort(vips)
+	return vips
 }
 
 // outputs are what the configuration gives out; a sensitive one is left out.

@@ -77,7 +77,7 @@ func TestBadStories(t *testing.T) {
 		{"a secret variable", "run \"a\" {\n  expect = [\"HA1201\"]\n  variables {\n    a = x.y\n  }\n}", `4:9 Variables not allowed`},
 		{"no event", "run \"a\" {\n  until = 1\n  simulate {\n    at = 1\n  }\n}", "3:3 No event: A simulate block does exactly one of"},
 		{"two events", "run \"a\" {\n  until = 9\n  simulate {\n    at = 1\n    stop = node.a\n    kill = node.a\n  }\n}", "6:5 Two events in one block"},
-		{"a text for a node", "run \"a\" {\n  until = 9\n  simulate {\n    at = 1\n    stop = \"a\"\n  }\n}", "5:12 Not a node: Write node.NAME."},
+		{"a text for a node", "run \"a\" {\n  until = 9\n  simulate {\n    at = 1\n    stop = \"a\"\n  }\n}", "5:12 Not a node: Write node.a."},
 		{"a failing check nowhere", "run \"a\" {\n  until = 9\n  simulate {\n    at = 1\n    fail = script.x\n  }\n}", "3:3 No node"},
 		{"failing a node", "run \"a\" {\n  until = 9\n  simulate {\n    at = 1\n    fail = node.x\n    on = node.x\n  }\n}", "5:12 Not a script or check"},
 		{"half a direction", "run \"a\" {\n  until = 9\n  simulate {\n    at = 1\n    cut = node.x\n    from = node.x\n  }\n}", "3:3 Half a direction"},
@@ -85,7 +85,12 @@ func TestBadStories(t *testing.T) {
 		{"no time", "run \"a\" {\n  until = \"soon\"\n}", `2:11 Not a time: until takes a time`},
 		{"a negative time", "run \"a\" {\n  until = \"-5s\"\n}", `2:11 Not a time`},
 		{"twice", "run \"a\" {\n  until = 1\n}\nrun \"a\" {\n  until = 1\n}", `4:1 Duplicate run: "a" stands at a.hatest.hcl:1 already`},
-		{"unknown argument", "run \"a\" {\n  until = 9\n  simulate {\n    at = 1\n    explode = node.x\n  }\n}", "5:5 Unsupported argument"},
+		{"unknown argument", "run \"a\" {\n  until = 9\n  simulate {\n    at = 1\n    explode = node.x\n  }\n}", "5:5 There is no explode in simulate: Known here: at, on, "},
+		{"another tool's word", "run \"a\" {\n  command = plan\n}", `2:3 There is no command in run: A run plays its story from the first election on.`},
+		{"a word nearly right", "run \"a\" {\n  unti = 1\n}", `2:3 There is no unti in run: Did you mean until?`},
+		{"a block as an argument", "run \"a\" {\n  simulate = 1\n}", `2:3 There is no simulate in run: simulate is written otherwise`},
+		{"no message", "run \"a\" {\n  assert {\n    condition = true\n  }\n}", `2:10 assert lacks an argument: The argument "error_message" is required`},
+		{"a quoted node", "run \"a\" {\n  until = 9\n  simulate {\n    at = 1\n    fail = script.x\n    on = \"lb1\"\n  }\n}", `6:10 Not a node: Write node.lb1.`},
 		{"syntax", `run "a" {`, "1:9 unclosed configuration block"},
 	}
 	for _, tt := range tests {
@@ -119,16 +124,17 @@ func TestAssertionsSeeTheOutcome(t *testing.T) {
 		want      string // empty: it holds
 	}{
 		{`run.owner["10.0.0.1/32"] == "lb2"`, ""},
-		{`run.owner["10.0.0.1/32"] == "lb1"`, "Assertion failed: said so"},
+		{`run.owner["10.0.0.1/32"] == "lb1"`, `Assertion failed: said so. run.owner["10.0.0.1/32"] is "lb2".`},
+		{`run.owner["10.0.0.1/32"] == node.lb1`, `node is not known here: A claim compares texts`},
 		{`run.unowned["10.0.0.1/32"] < 1`, ""},
 		{`run.lost["10.0.0.1/32"].new == 0`, "Assertion failed: said so"},
 		{`run.transitions[0].to == "active" && run.mails[0].to[0] == "ops@example.net"`, ""},
-		{`run.owner["10.0.0.1"] == ""`, `Invalid index: The given key does not identify an element in this collection value. A VIP is written with its prefix; there are "10.0.0.1/32".`},
+		{`run.owner["10.0.0.1"] == ""`, `No such name: There are run.double, run.lost, run.mails, run.owner, run.transitions, run.unowned. A VIP is written with its prefix: "10.0.0.1/32".`},
 		{`output.preferred == run.owner["10.0.0.1/32"]`, "Assertion failed: said so"},
 		{`output.preferred == "lb1"`, ""},
-		{`output.secret == ""`, "Unsupported attribute"},
+		{`output.secret == ""`, "No such output: Outputs that are not sensitive: preferred."},
 		{`"yes"`, "Condition is not true or false"},
-		{`run.nothing`, "Unsupported attribute"},
+		{`run.nothing`, "No such name: There are run.double"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.condition, func(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/ext/dynblock"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/convert"
 	"github.com/zclconf/go-cty/cty/function"
@@ -68,6 +69,58 @@ type parser struct {
 	diags diag.Diagnostics
 }
 
+// content reads a body, and says of what does not belong there what does.
+func (p *parser) content(body hcl.Body, where string, s *hcl.BodySchema) (*hcl.BodyContent, bool) {
+	content, ds := body.Content(s)
+	for _, d := range ds {
+		switch d.Summary {
+		case "Unsupported argument", "Unsupported block type":
+			p.stranger(d, where, s)
+		case "Missing required argument":
+			p.fail(*d.Subject, where+" lacks an argument", "%s", d.Detail)
+		default:
+			p.take(hcl.Diagnostics{d})
+		}
+	}
+	return content, !ds.HasErrors()
+}
+
+// meant tells those who come from other tools what the words of theirs are called.
+var meant = map[string]string{
+	"command":         "A run plays its story from the first election on. An edit is an event: a simulate block with at and apply = \"DIR\".",
+	"providers":       "There are none: a story plays the nodes of the configuration.",
+	"module":          "A story plays the configuration of its directory, or of the one above tests/.",
+	"reboot":          "Write two events: stop = node.NAME, and start = node.NAME later.",
+	"restart":         "Write two events: stop = node.NAME, and start = node.NAME later.",
+	"message":         "Did you mean error_message?",
+	"assertion":       "Did you mean assert?",
+	"event":           "Did you mean simulate?",
+	"expect_failures": `Write expect = ["HA1201"], with the codes that must come.`,
+}
+
+// stranger is a word that does not belong where it stands.
+func (p *parser) stranger(d *hcl.Diagnostic, where string, s *hcl.BodySchema) {
+	word := string(d.Subject.SliceBytes(p.suite.Files[d.Subject.Filename]))
+	var known []string
+	for _, a := range s.Attributes {
+		known = append(known, a.Name)
+	}
+	for _, b := range s.Blocks {
+		known = append(known, b.Type)
+	}
+	detail := meant[word]
+	if near := diag.Nearest(word, known); detail == "" && near != "" {
+		detail = fmt.Sprintf("Did you mean %s?", near)
+	}
+	if detail == "" || slices.Contains(known, word) {
+		detail = fmt.Sprintf("Known here: %s.", strings.Join(known, ", "))
+	}
+	if slices.Contains(known, word) {
+		detail = word + " is written otherwise: an argument as " + word + " = ..., a block as " + word + " { ... }."
+	}
+	p.fail(*d.Subject, fmt.Sprintf("There is no %s in %s", word, where), "%s", detail)
+}
+
 // take keeps what the library says about a test file.
 func (p *parser) take(ds hcl.Diagnostics) {
 	for _, d := range ds {
@@ -93,8 +146,7 @@ func rangeOf(r hcl.Range) *diag.Range {
 }
 
 func (p *parser) file(body hcl.Body) {
-	content, ds := body.Content(fileSchema)
-	p.take(ds)
+	content, _ := p.content(body, "a story file", fileSchema)
 	common := p.variables(content.Blocks.OfType("variables"), nil)
 	for _, b := range content.Blocks.OfType("run") {
 		if other := p.suite.Run(b.Labels[0]); other != nil {
@@ -117,8 +169,7 @@ func (s *Suite) Run(name string) *Run {
 
 func (p *parser) run(b *hcl.Block, common values) Run {
 	r := Run{Run: story.Run{Name: b.Labels[0], Range: *rangeOf(b.DefRange)}}
-	content, ds := dynblock.Expand(b.Body, p.suite.eval).Content(runSchema)
-	p.take(ds)
+	content, good := p.content(dynblock.Expand(b.Body, p.suite.eval), "run", runSchema)
 	r.Until = p.duration(content.Attributes["until"])
 	r.Variables = p.variables(content.Blocks.OfType("variables"), common).file()
 	r.Expect = p.expect(content.Attributes["expect"])
@@ -130,7 +181,7 @@ func (p *parser) run(b *hcl.Block, common values) Run {
 			r.Events = append(r.Events, p.event(inner))
 		}
 	}
-	if !ds.HasErrors() {
+	if good {
 		p.sensible(&r, content, b.DefRange)
 	}
 	slices.SortStableFunc(r.Events, func(a, b story.Event) int { return cmp.Compare(a.At, b.At) })
@@ -160,8 +211,7 @@ func (p *parser) sensible(r *Run, content *hcl.BodyContent, at hcl.Range) {
 }
 
 func (p *parser) event(b *hcl.Block) story.Event {
-	content, ds := b.Body.Content(simulateSchema)
-	p.take(ds)
+	content, good := p.content(b.Body, "simulate", simulateSchema)
 	attrs := content.Attributes
 	e := story.Event{Range: *rangeOf(b.DefRange), At: p.duration(attrs["at"])}
 	for _, k := range story.Kinds {
@@ -176,13 +226,16 @@ func (p *parser) event(b *hcl.Block) story.Event {
 		e.Kind = k
 		p.object(&e, attr)
 	}
-	if e.Kind == "" {
+	if e.Kind == "" && good {
 		p.fail(b.DefRange, "No event", "A simulate block does exactly one of %s.", kindList())
 	}
+	before := len(p.diags)
 	e.On = p.node(&e, attrs["on"], e.On)
 	e.From = p.node(&e, attrs["from"], e.From)
 	e.To = p.node(&e, attrs["to"], e.To)
-	p.complete(&e, b.DefRange)
+	if len(p.diags) == before {
+		p.complete(&e, b.DefRange)
+	}
 	return e
 }
 
@@ -231,7 +284,11 @@ func (p *parser) node(e *story.Event, attr *hcl.Attribute, otherwise string) str
 	if a := p.reference(attr.Expr); a.Kind() == "node" {
 		return nodeName(a)
 	}
-	p.fail(attr.Expr.Range(), "Not a node", "Write node.NAME.")
+	name := "NAME"
+	if v, ds := attr.Expr.Value(nil); !ds.HasErrors() && v.Type() == cty.String && v.IsKnown() && !v.IsNull() && hclsyntax.ValidIdentifier(v.AsString()) {
+		name = v.AsString()
+	}
+	p.fail(attr.Expr.Range(), "Not a node", "Write node.%s.", name)
 	return otherwise
 }
 
@@ -309,8 +366,7 @@ func (p *parser) duration(attr *hcl.Attribute) time.Duration {
 }
 
 func (p *parser) assert(b *hcl.Block) Assert {
-	content, ds := b.Body.Content(assertSchema)
-	p.take(ds)
+	content, _ := p.content(b.Body, "assert", assertSchema)
 	a := Assert{Range: *rangeOf(b.DefRange)}
 	if c := content.Attributes["condition"]; c != nil {
 		a.condition, a.Range = c.Expr, *rangeOf(c.Expr.Range())

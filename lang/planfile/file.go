@@ -1,6 +1,7 @@
 package planfile
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"fmt"
@@ -78,6 +79,9 @@ func format(raw []byte) error {
 		FormatVersion string `json:"format_version"`
 	}
 	if err := json.Unmarshal(raw, &head); err != nil {
+		if first := bytes.TrimSpace(raw); len(first) == 0 || first[0] != '{' {
+			return unreadable("it is not JSON")
+		}
 		return decoding(err)
 	}
 	if head.FormatVersion == "" {
