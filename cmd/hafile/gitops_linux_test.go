@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -17,29 +18,40 @@ import (
 
 // The tests run every script of examples/gitops in a copy of it that is a repository.
 
+// labMachines are those of lab.csv.
+var labMachines = map[string]netip.Addr{"lb1": netip.MustParseAddr("10.77.0.1"), "lb2": netip.MustParseAddr("10.77.0.2")}
+
 // TestGitOpsPush: a change is checked against the commit before, its plans are signed and
-// pushed to daemons that take nothing unsigned.
+// pushed over ssh with a key that can do nothing else, to daemons that take nothing unsigned.
 func TestGitOpsPush(t *testing.T) {
 	netns.Skip(t)
 	o := gitops(t)
 	l := gitopsLab(t, o.dir, "-require-signature", "-allowed-signers="+o.allowed)
-	push := []string{"ci/push", "-max-impact=gains", "-ssh-command=" + fakeSSH(t, l.Files(), "hafile@lb1.example.net", "lb1", "hafile@lb2.example.net", "lb2")}
+	access := withSSH(t, l, labMachines, fmt.Sprintf("restrict,command=\"%s/push/hafile-deliver\"", o.dir))
+	push := []string{"push/hafile-push", "-max-impact=gains", "-ssh-config=" + access.config}
+	o.on = func(argv []string) ([]byte, error) {
+		return l.Run(t.Context(), "lb1", append(append([]string{"env", "-C", o.dir}, o.env...), argv...)...)
+	}
 
-	o.run(0, "hafile", "plan", "-all", "-against=none", "-out=plans", ".")
+	o.run(0, "hafile", "plan", "-all", "-against=none", "-out=plans", "-var-file=lab.havars.hcl", ".")
 	has(t, o.run(1, push...), "lb1.plan.sig", "ssh-keygen -Y sign")
 	o.run(0, "ci/sign", o.key)
 	has(t, o.run(0, push...), "ok apply on lb1", "ok apply on lb2")
-	must(t, l.AwaitOwner(t.Context(), groupVIP, "lb1", 5*time.Second))
+	must(t, l.AwaitOwner(t.Context(), groupVIP, "lb1", 15*time.Second))
 
-	o.edit("priority = 150", "priority = 160")
+	o.edit("50 * n.rank", "40 * n.rank")
 	o.run(0, "ci/check", "main")
 	comment, err := os.ReadFile(filepath.Join(o.dir, "comment.md"))
 	must(t, err)
-	has(t, string(comment), "| lb1 | 1 | stays |", "150 -> 160", "Roles are assumed")
+	has(t, string(comment), "| lb2 | 1 |", "100 -> 110", "Roles are assumed")
 	has(t, o.run(4, push...), "HA3015", "nothing was changed anywhere", "HA3013") // the signatures are of the plans before
 	o.run(0, "ci/sign", o.key)
-	has(t, o.run(0, push...), "ok apply on lb1")
+	has(t, o.run(0, append(push, "-confirm=2m")...), "ok apply on lb2")
 	has(t, o.run(0, push...), "Nothing to do")
+
+	for _, words := range []string{"hafile rollback -auto-approve", "hafile apply -auto-approve .", "hafile apply -allow=release:10.77.0.100 -signed -", "hafile status -json -with-plan; id", "id", ""} {
+		has(t, o.run(1, append([]string{"ssh", "-F", access.config, "10.77.0.2"}, strings.Fields(words)...)...), "this key may not do that")
+	}
 }
 
 // TestGitOpsPull: a node follows its branch through signed commits, applies what disturbs
@@ -51,24 +63,27 @@ func TestGitOpsPull(t *testing.T) {
 	clone := filepath.Join(t.TempDir(), "ha")
 	o.run(0, "git", "clone", "-q", o.dir, clone)
 	for _, node := range []string{"lb2", "lb1"} {
-		o.run(0, "hafile", "apply", "-auto-approve", "-node="+node, "-socket="+filepath.Join(l.Files(), node, "run", "hafile.sock"), ".")
+		o.run(0, "hafile", "apply", "-auto-approve", "-node="+node, "-var-file=lab.havars.hcl", "-socket="+filepath.Join(l.Files(), node, "run", "hafile.sock"), ".")
 	}
-	must(t, l.AwaitOwner(t.Context(), groupVIP, "lb1", 5*time.Second))
+	must(t, l.AwaitOwner(t.Context(), groupVIP, "lb1", 15*time.Second))
 	o.env = append(o.env, "HAFILE_NODE=lb1", "HAFILE_SOCKET="+filepath.Join(l.Files(), "lb1", "run", "hafile.sock"))
 	has(t, o.run(0, "pull/hafile-pull", clone), "Nothing to do")
 
-	o.edit("priority = 150", "priority = 160")
+	o.edit("150 - 50", "160 - 50")
 	o.run(0, "git", "commit", "-q", "-S", "-am", "raise")
 	has(t, o.run(0, "pull/hafile-pull", clone), "plan 2 is running")
 
-	o.edit("priority = 160", "priority = 90")
-	o.run(0, "git", "commit", "-q", "-S", "-am", "lower")
+	o.edit("160 - 50", "90 + 20")
+	o.run(0, "git", "commit", "-q", "-S", "-am", "the other one")
+	has(t, o.run(1, "pull/hafile-pull", clone), "rank 0 must be the preferred one")
+	o.edit("90 + 20", "90 - 20")
+	o.run(0, "git", "commit", "-q", "-S", "-am", "lower than what the other one runs")
 	has(t, o.run(4, "pull/hafile-pull", clone), "HA3004")
 
-	o.edit("priority = 90", "priority = 170")
+	o.edit("90 - 20", "170 - 50")
 	o.run(0, "git", "commit", "-q", "-am", "by a stranger")
 	o.run(1, "pull/hafile-pull", clone)
-	has(t, o.run(0, "hafile", "plan", clone), "160 -> 90") // the stranger's commit has not come in
+	has(t, o.run(0, "hafile", "plan", "-var-file="+clone+"/lab.havars.hcl", clone), "160 -> 90") // the stranger's commit has not come in
 }
 
 // TestGitOpsUnitsCallWhatIsThere: the units and the workflow name the scripts that the
@@ -78,7 +93,7 @@ func TestGitOpsUnitsCallWhatIsThere(t *testing.T) {
 	for name, words := range map[string][]string{
 		"pull/hafile-pull.service": {"ExecStart=/usr/local/sbin/hafile-pull ", "SuccessExitStatus=4"},
 		"pull/hafile-pull.timer":   {"OnUnitActiveSec=", "FixedRandomDelay=true"},
-		".github/workflows/ha.yml": {"ci/check origin/main", "ci/sign key", "ci/push"},
+		".github/workflows/ha.yml": {"ci/check origin/main", "ci/sign key", "push/hafile-push"},
 	} {
 		body, err := os.ReadFile(filepath.Join(dir, name))
 		must(t, err)
@@ -92,18 +107,18 @@ func gitops(t *testing.T) *operator {
 	top := t.TempDir()
 	bin := filepath.Join(top, "bin")
 	must(t, os.Mkdir(bin, 0o755))
-	self, err := os.Executable()
-	must(t, err)
-	must(t, os.Symlink(self, filepath.Join(bin, "hafile")))
+	must(t, os.Symlink(hafile(t), filepath.Join(bin, "hafile")))
 	o := &operator{t: t, dir: filepath.Join(top, "ha"), key: filepath.Join(top, "key"), allowed: filepath.Join(top, "allowed")}
-	o.env = append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"), "GIT_CONFIG_GLOBAL="+filepath.Join(top, "gitconfig"), "ALLOWED_SIGNERS="+o.allowed)
+	o.env = []string{"PATH=" + bin + ":" + os.Getenv("PATH"), "HOME=" + top, "GIT_CONFIG_GLOBAL=" + filepath.Join(top, "gitconfig"), "ALLOWED_SIGNERS=" + o.allowed, "HA_OPTIONS=-var-file=lab.havars.hcl"}
+	o.on = func(argv []string) ([]byte, error) {
+		cmd := exec.CommandContext(t.Context(), "env", append(slices.Clone(o.env), argv...)...)
+		cmd.Dir = o.dir
+		return cmd.CombinedOutput()
+	}
 	must(t, os.CopyFS(o.dir, os.DirFS(filepath.Join(exampleRoot, "gitops"))))
 	must(t, os.WriteFile(filepath.Join(top, "gitconfig"), fmt.Appendf(nil,
 		"[user]\n name = anna\n email = anna@example.net\n signingKey = %s.pub\n[gpg]\n format = ssh\n[init]\n defaultBranch = main\n", o.key), 0o600))
-	o.run(0, "ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", o.key)
-	pub, err := os.ReadFile(o.key + ".pub")
-	must(t, err)
-	must(t, os.WriteFile(o.allowed, append([]byte("anna@example.net namespaces=\"git,hafile-plan\" "), pub...), 0o644))
+	must(t, os.WriteFile(o.allowed, []byte("anna@example.net namespaces=\"git,hafile-plan\" "+keygen(t, o.key)), 0o644))
 	o.run(0, "git", "init", "-q")
 	o.run(0, "git", "add", "-A")
 	o.run(0, "git", "commit", "-q", "-S", "-m", "one")
@@ -133,24 +148,18 @@ func gitopsLab(t *testing.T, dir string, daemon ...string) *lab.Lab {
 	return l
 }
 
-// operator runs commands in the repository.
+// operator runs commands in the repository, here or on a machine of the lab.
 type operator struct {
 	t            *testing.T
 	dir          string
 	env          []string
 	key, allowed string
+	on           func(argv []string) ([]byte, error)
 }
 
 func (o *operator) run(want int, argv ...string) string {
 	o.t.Helper()
-	cmd := exec.CommandContext(o.t.Context(), argv[0], argv[1:]...)
-	if strings.Contains(argv[0], "/") {
-		cmd.Path, cmd.Err = filepath.Join(o.dir, argv[0]), nil
-	} else if argv[0] == "hafile" {
-		cmd.Path, cmd.Err = hafile(o.t), nil
-	}
-	cmd.Dir, cmd.Env = o.dir, o.env
-	out, err := cmd.CombinedOutput()
+	out, err := o.on(argv)
 	if got := exitCode(o.t, err); got != want {
 		o.t.Fatalf("%s: exit code %d, want %d\n%s", strings.Join(argv, " "), got, want, out)
 	}
@@ -159,20 +168,11 @@ func (o *operator) run(want int, argv ...string) string {
 
 func (o *operator) edit(before, after string) {
 	o.t.Helper()
-	name := filepath.Join(o.dir, "pair.ha.hcl")
+	name := filepath.Join(o.dir, "fleet.ha.hcl")
 	src, err := os.ReadFile(name)
 	must(o.t, err)
-	must(o.t, os.WriteFile(name, []byte(strings.Replace(string(src), before, after, 1)), 0o644))
-}
-
-// fakeSSH is a program in the place of ssh: pairs of a destination and a machine.
-func fakeSSH(t *testing.T, files string, pairs ...string) string {
-	t.Helper()
-	cases := ""
-	for i := 0; i < len(pairs); i += 2 {
-		cases += fmt.Sprintf("%s) node=%s ;;\n", pairs[i], pairs[i+1])
+	if !strings.Contains(string(src), before) {
+		o.t.Fatalf("no %q in %s", before, name)
 	}
-	script := filepath.Join(t.TempDir(), "ssh")
-	must(t, os.WriteFile(script, []byte(fmt.Sprintf("#!/bin/sh\n[ \"$1\" = -- ] || exit 255\ncase $2 in\n%s*) echo \"no route to $2\" >&2; exit 255 ;;\nesac\nHAFILE_SOCKET=%s/$node/run/hafile.sock exec sh -c \"$3\"\n", cases, files)), 0o755))
-	return script
+	must(o.t, os.WriteFile(name, []byte(strings.Replace(string(src), before, after, 1)), 0o644))
 }

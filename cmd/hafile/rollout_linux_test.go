@@ -162,45 +162,24 @@ func (p *rollingPair) once() string {
 	return name
 }
 
-// TestRolloutOverRealSSH: sshd on both machines, and the operator on one of them.
+// TestRolloutOverRealSSH: sshd on both machines, and the operator on one of them. What
+// breaks a connection there is the end of its sshd.
 func TestRolloutOverRealSSH(t *testing.T) {
-	if _, err := os.Stat("/usr/sbin/sshd"); err != nil {
-		t.Skip("needs sshd (openssh-server)")
-	}
 	g := rollingGroup()
 	l := g.up(t)
 	must(t, l.AwaitOwner(t.Context(), groupVIP, "a", g.down(g.a.priority)+noise))
-	c := newConsole(t, l)
-	dir := t.TempDir()
-	for _, key := range []string{"host", "user"} {
-		if out, err := exec.CommandContext(t.Context(), "ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", filepath.Join(dir, key)).CombinedOutput(); err != nil {
-			t.Fatalf("ssh-keygen: %v\n%s", err, out)
-		}
-	}
-	public, err := os.ReadFile(filepath.Join(dir, "user.pub"))
-	must(t, err)
-	host, err := os.ReadFile(filepath.Join(dir, "host.pub"))
-	must(t, err)
-	must(t, os.WriteFile(filepath.Join(dir, "authorized_keys"), public, 0o600))
-	known := ""
-	for _, node := range []string{"a", "b"} {
-		known += groupAddr[node].String() + " " + string(host)
-		conf := filepath.Join(dir, node+".sshd")
-		must(t, os.WriteFile(conf, []byte(fmt.Sprintf("ListenAddress %s\nHostKey %s/host\nAuthorizedKeysFile %s/authorized_keys\nStrictModes no\nUsePAM no\nPermitRootLogin prohibit-password\nPidFile none\nSetEnv HAFILE_SOCKET=%s\n",
-			groupAddr[node], dir, dir, c.socket(node))), 0o600))
-		c.run(0, node, []string{"mount", "-t", "tmpfs", "-o", "mode=755", "none", "/run"})
-		c.run(0, node, []string{"mkdir", "-m", "755", "/run/sshd"})
-		c.run(0, node, []string{"/usr/sbin/sshd", "-f", conf, "-E", filepath.Join(dir, node+".log")})
-	}
-	must(t, os.WriteFile(filepath.Join(dir, "known_hosts"), []byte(known), 0o600))
-	config := filepath.Join(dir, "ssh_config")
-	must(t, os.WriteFile(config, []byte(fmt.Sprintf("Host *\n  User root\n  IdentityFile %s/user\n  IdentitiesOnly yes\n  UserKnownHostsFile %s/known_hosts\n  GlobalKnownHostsFile none\n", dir, dir)), 0o600))
+	c, access := newConsole(t, l), withSSH(t, l, groupAddr, "")
 	p := &rollingPair{console: c, command: "ssh -o BatchMode=yes", from: func(args ...string) (string, int) {
 		out, err := l.Run(t.Context(), "a", append([]string{c.self}, args...)...)
 		return string(out), exitCode(t, err)
 	}}
-	g.a.priority = 160
-	has(t, p.rollout(0, g, "-auto-approve", "-ssh-config="+config), "ok apply on b", "ok apply on a", "Done. 2 nodes run what is written")
-	must(t, os.Remove(filepath.Join(dir, "authorized_keys")))
-	has(t, p.rollout(1, g, "-auto-approve", "-ssh-config="+config), "Permission denied")
+	cut := filepath.Join(access.dir, "cut")
+	must(t, os.WriteFile(cut, []byte("#!/bin/sh\nhafile \"$@\"\ncase $* in *-dry-run*) ;; apply*) kill -9 $PPID ;; esac\n"), 0o755))
+	g.a.priority, g.b.priority = 160, 110
+	out := p.rollout(8, g, "-auto-approve", "-ssh-config="+access.config, "-remote-command="+cut)
+	has(t, out, "HA3014", "halted at apply on b: ssh 10.77.0.2:", "with the edit: b; without it: a")
+	has(t, p.rollout(0, g, "-auto-approve", "-ssh-config="+access.config), "b runs what is written", "ok apply on a", "Done. 2 nodes run what is written")
+
+	must(t, os.Remove(filepath.Join(access.dir, "authorized_keys")))
+	has(t, p.rollout(1, g, "-auto-approve", "-ssh-config="+access.config, "-ssh-command=ssh -o BatchMode=yes -o ControlPath=none"), "Permission denied")
 }
