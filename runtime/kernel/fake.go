@@ -131,7 +131,7 @@ func (f *Fake) apply(op Op, marked bool) error {
 	case op.Kind == Add && at >= 0:
 		return syscall.EEXIST
 	case at >= 0:
-		f.installed[at].Marked = marked && !f.Unmarking
+		f.installed[at].Marked = marked && op.Kind != Unmark && !f.Unmarking
 	default:
 		f.insert(Installed{Address: op.Address, Marked: marked && !f.Unmarking})
 	}

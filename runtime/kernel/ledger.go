@@ -30,7 +30,8 @@ type Ledger struct {
 	gen, done uint64 // asked for, carried out
 	asked     bool   // there has been a Want: before it nothing is changed
 	want      State
-	adopt     State // may become ours though a stranger installed it
+	adopt     State // becomes ours at the next want, though a stranger installed it
+	disown    State // is handed back at the next want
 
 	ours   State // has a claim of ours, installed or about to be again
 	have   State // is installed, whoever did it
@@ -73,9 +74,14 @@ func (l *Ledger) Want(gen uint64, want State) {
 	}
 }
 
-// Adopt allows that these addresses become ours where a stranger has installed exactly
-// them. It replaces what was allowed before.
+// Adopt makes these addresses ours where a stranger has installed exactly them. What is
+// not wanted of them is then removed like everything that is ours. It is carried out with
+// the next round.
 func (l *Ledger) Adopt(allowed State) { l.adopt = allowed }
+
+// Disown hands these addresses back: they stay installed and are ours no longer. It is
+// carried out with the next round.
+func (l *Ledger) Disown(given State) { l.disown = given }
 
 // Ours is what is ours and installed.
 func (l *Ledger) Ours() State { return l.ours.Intersect(l.have) }
@@ -183,7 +189,11 @@ func (l *Ledger) ops(now time.Duration, r Reading) []Op {
 	if !l.asked {
 		return nil
 	}
+	if back := l.handBack(); len(back) > 0 {
+		return back
+	}
 	l.ours = l.ours.Add(l.adopted()...)
+	l.adopt = nil
 	l.forget()
 	var adds, deletes []Op
 	for _, op := range append(Ops(l.want, l.have, l.ours), l.demoted(r)...) {
@@ -207,7 +217,7 @@ func (l *Ledger) ops(now time.Duration, r Reading) []Op {
 // what is wanted in its label or the like, it is replaced like one of ours.
 func (l *Ledger) adopted() []Address {
 	var out []Address
-	for _, a := range l.want.Intersect(l.adopt) {
+	for _, a := range l.adopt {
 		if there, ok := l.have.twin(a); ok {
 			out = append(out, there)
 		}
@@ -235,6 +245,17 @@ func (l *Ledger) demoted(r Reading) []Op {
 		}
 	}
 	return out
+}
+
+// handBack is what takes the mark off those that are handed back. As long as one has it,
+// every look makes it ours again, so that nothing else happens before.
+func (l *Ledger) handBack() (ops []Op) {
+	l.ours = l.ours.Without(l.disown)
+	for _, a := range l.disown.Intersect(l.marked) {
+		ops = append(ops, Op{Kind: Unmark, Address: a})
+	}
+	l.disown = nil
+	return ops
 }
 
 func (l *Ledger) blocked(now time.Duration, a Address) bool {
@@ -286,6 +307,8 @@ func (l *Ledger) answer(now time.Duration, op Op, err error) {
 		l.markTried = l.markTried.Add(a) // a hint only: without it the record is enough
 	case op.Kind == Replace:
 		l.replaced(now, op, err)
+	case op.Kind == Unmark: // where it fails, the next look finds it ours
+		l.ours = l.ours.Without(State{a})
 	case op.Kind == Add && (err == nil || errors.Is(err, syscall.EEXIST) && l.ours.Has(a)):
 		l.ours, l.have = l.ours.Add(a), l.have.Add(a)
 		delete(l.trouble, a)

@@ -15,6 +15,8 @@ const (
 	// Replace one of ours by an address that the kernel cannot have beside it: Old goes,
 	// and Address comes.
 	Replace
+	// Unmark an address that is handed back to whoever installed it.
+	Unmark
 )
 
 // Op is one operation on the kernel.
@@ -48,6 +50,8 @@ func (o Op) String() string {
 		return "ip addr replace " + where + " proto 0xc8"
 	case Replace:
 		return "ip addr del " + o.Old.Prefix.String() + " dev " + o.Interface + " && ip addr add " + where + " proto 0xc8"
+	case Unmark:
+		return "ip addr replace " + where
 	}
 	return "ip addr del " + o.Prefix.String() + " dev " + o.Interface
 }

@@ -13,7 +13,8 @@ import (
 //
 //	> record LINK PREFIX…, …   a new ledger with this record; first line only
 //	> want LINK PREFIX…, …     the next Want, and a round
-//	> adopt LINK PREFIX…, …    allow adoption, and a round
+//	> adopt LINK PREFIX…, …    adopt, and a round
+//	> disown LINK PREFIX…, …   hand back, and a round
 //	> wait 100ms               let time pass, and a round
 //	> show                     what the kernel has
 //	> ip …                     a stranger's command, given to run, and a round
@@ -54,6 +55,8 @@ func (p *player) step(command string, run func(string) error) {
 		p.ledger.Want(p.gen, parseState(rest))
 	case "adopt":
 		p.ledger.Adopt(parseState(rest))
+	case "disown":
+		p.ledger.Disown(parseState(rest))
 	case "wait":
 		d, err := time.ParseDuration(rest)
 		p.say(err)

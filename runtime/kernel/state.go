@@ -99,6 +99,11 @@ func (s State) twin(a Address) (Address, bool) {
 	return Address{}, false
 }
 
+// Like is what the kernel takes for the same as something in o, whatever it looks like.
+func (s State) Like(o State) State {
+	return s.filter(func(a Address) bool { _, ok := o.twin(a); return ok })
+}
+
 func (s State) filter(keep func(Address) bool) State {
 	var out State
 	for _, a := range s {

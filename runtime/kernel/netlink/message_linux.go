@@ -29,7 +29,7 @@ const (
 func addressRequest(kind kernel.Kind, index int, a kernel.Address) *nl.NetlinkRequest {
 	command, flags := unix.RTM_NEWADDR, unix.NLM_F_ACK|unix.NLM_F_CREATE|unix.NLM_F_EXCL
 	switch kind {
-	case kernel.Mark:
+	case kernel.Mark, kernel.Unmark:
 		flags = unix.NLM_F_ACK | unix.NLM_F_REPLACE
 	case kernel.Delete:
 		command, flags = unix.RTM_DELADDR, unix.NLM_F_ACK
@@ -41,6 +41,9 @@ func addressRequest(kind kernel.Kind, index int, a kernel.Address) *nl.NetlinkRe
 	ip := a.Prefix.Addr().AsSlice()
 	req.AddData(nl.NewRtAttr(unix.IFA_LOCAL, ip))
 	req.AddData(nl.NewRtAttr(unix.IFA_ADDRESS, ip))
+	if kind == kernel.Add || kind == kernel.Mark {
+		req.AddData(nl.NewRtAttr(ifaProto, []byte{kernel.Tag}))
+	}
 	if kind != kernel.Delete {
 		decorate(req, a)
 	}
@@ -68,7 +71,6 @@ func scopeName(number uint8) string {
 
 func decorate(req *nl.NetlinkRequest, a kernel.Address) {
 	p := a.Prefix
-	req.AddData(nl.NewRtAttr(ifaProto, []byte{kernel.Tag}))
 	if a.Label != "" {
 		req.AddData(nl.NewRtAttr(unix.IFA_LABEL, nl.ZeroTerminated(a.Label)))
 	}

@@ -49,7 +49,8 @@ type Owner struct {
 	// in a hurry: the lock is never held for longer than a copy.
 	mu      sync.Mutex
 	pending *wish
-	adopt   *kernel.State
+	adopt   kernel.State // with the next wish
+	disown  kernel.State // likewise
 
 	wake      chan struct{} // has one token as long as the slot has news
 	questions chan func()
@@ -121,13 +122,20 @@ func (o *Owner) Want(gen uint64, want kernel.State) {
 	o.nudge()
 }
 
-// Adopt allows that exactly these addresses become ours where a stranger has installed
-// them, from now on. It does not block.
+// Adopt makes these addresses ours where a stranger has installed exactly them, with the
+// next Want: without it they would be removed at once, as not wanted. It does not block.
 func (o *Owner) Adopt(allowed kernel.State) {
 	o.mu.Lock()
-	o.adopt = &allowed
+	o.adopt = allowed
 	o.mu.Unlock()
-	o.nudge()
+}
+
+// Disown hands these addresses back with the next Want: they stay installed and are ours
+// no longer. It does not block.
+func (o *Owner) Disown(given kernel.State) {
+	o.mu.Lock()
+	o.disown = given
+	o.mu.Unlock()
 }
 
 func (o *Owner) nudge() {
@@ -145,6 +153,23 @@ func (o *Owner) Conflicts(ctx context.Context, want kernel.State) ([]kernel.Refu
 		var r kernel.Reading
 		if r, err = o.host.Read(); err == nil {
 			out = o.ledger.Conflicts(want, r)
+		}
+	})
+	return out, errors.Join(asked, err)
+}
+
+// Installed looks which of the addresses are installed, whoever did it, and how they look
+// there.
+func (o *Owner) Installed(ctx context.Context, want kernel.State) (kernel.State, error) {
+	var out kernel.State
+	var err error
+	asked := o.askFor(ctx, func() {
+		var r kernel.Reading
+		if r, err = o.host.Read(); err == nil {
+			for _, i := range r.Installed {
+				out = out.Add(i.Address)
+			}
+			out = out.Like(want)
 		}
 	})
 	return out, errors.Join(asked, err)
@@ -225,15 +250,13 @@ func (o *Owner) loop() {
 // round does what is to be done and returns when the next one is due.
 func (o *Owner) round() time.Duration {
 	o.mu.Lock()
-	wish, adopt := o.pending, o.adopt
-	o.pending, o.adopt = nil, nil
-	o.mu.Unlock()
-	if adopt != nil {
-		o.ledger.Adopt(*adopt)
-	}
-	if wish != nil {
+	if wish := o.pending; wish != nil {
+		o.ledger.Adopt(o.adopt)
+		o.ledger.Disown(o.disown)
 		o.ledger.Want(wish.gen, wish.want)
+		o.pending, o.adopt, o.disown = nil, nil, nil
 	}
+	o.mu.Unlock()
 	if err := o.ledger.Round(o.now(), watched{o}, o.opt.Report); err != nil {
 		o.problem(err)
 		return o.now() + lookAgain

@@ -320,6 +320,7 @@ func TestAStrangersAddressIsAConflictUntilItIsAdopted(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 	o.Adopt(vips)
+	o.Want(1, vips)
 	await(t, said, "the adoption", func(r kernel.Report) bool { return r.Have.Equal(vips) && len(r.Refused) == 0 })
 	o.Want(2, nil)
 	await(t, said, "the release", gen(2))
