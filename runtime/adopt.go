@@ -23,9 +23,13 @@ const (
 // adoption is what a process before this one has left.
 type adoption struct {
 	have  kernel.State // its addresses that are installed
+	lies  kernel.State // as they lie there; of a predecessor that is not ours
 	roles map[plan.WireKey]string
 	// age of its last advert; negative: not known.
 	age time.Duration
+	// still is since when a predecessor that takes part stands still. Until then it sent
+	// its adverts.
+	still time.Time
 }
 
 // inherit looks at what is left, and counts. The count is on the disk before anything is
@@ -63,6 +67,9 @@ func (a *adoption) claim(in *plan.Instance, h *node.Host) {
 		h.Holding = h.Holding || a.have.Has(node.AddressOf(in, v))
 	}
 	role, known := a.roles[in.Wire()]
+	if !a.still.IsZero() {
+		a.age = time.Since(a.still)
+	}
 	if !h.Holding || a.age < 0 || known && role != vrrp.Active.String() {
 		return
 	}

@@ -33,7 +33,8 @@ type transaction struct {
 	changes []diff.Change
 	summary diff.Summary
 	note    string
-	present diff.Present // when the plan was judged
+	present diff.Present       // when the plan was judged
+	rivals  map[plan.Addr]bool // instances that another machine was heard to be active for
 
 	surprise string // what happened to an address was worse than predicted
 }
@@ -83,10 +84,12 @@ func (d *daemon) apply(ctx context.Context, t *transaction, emit func(control.Ev
 		return p
 	}
 	if p := t.prepare(ctx); p != nil {
+		t.unready()
 		d.tidy()
 		return p
 	}
 	if t.req.DryRun {
+		t.unready()
 		d.tidy()
 		t.result(0, t.before.status.Serial, "nothing was changed: a dry run ends here")
 		return nil
@@ -217,6 +220,7 @@ func (t *transaction) carryOut() {
 	}
 	rec.Plan.Normalize()
 	if err := d.store.Stage(rec); err != nil {
+		t.unready()
 		d.tidy()
 		t.step("commit", "store the plan", begin, err.Error())
 		t.result(7, t.before.status.Serial, "nothing was changed: "+err.Error())
@@ -224,10 +228,10 @@ func (t *transaction) carryOut() {
 	}
 	old := d.engine.Snapshot()
 	next := runningOf(rec, "apply")
-	if t.req.Adopt {
-		d.kernel.Adopt(addressesOf(next.plan))
+	left, err := t.vacate()
+	if err == nil {
+		err = t.commit(next, &old, left)
 	}
-	err := t.commit(next, &old)
 	switch {
 	case err != nil:
 	case t.req.ConfirmMs > 0:
@@ -236,9 +240,11 @@ func (t *transaction) carryOut() {
 		err = d.store.Promote()
 	}
 	if err != nil {
+		t.handBack(left)
 		t.rollBack(begin, err)
 		return
 	}
+	t.succeed(left)
 	d.log.Info("plan applied", "serial", rec.Serial, "digest", planfile.Short(rec.Digest), "by", rec.By, "worst", t.summary.Worst)
 	t.step("commit", count(len(t.changes)), begin, "")
 	if t.note != "" {
@@ -250,16 +256,19 @@ func (t *transaction) carryOut() {
 
 // commit makes next run and waits for the kernel. A router that is alone first takes its
 // new identity beside the old one, which keeps it what it is, and then drops that.
-func (t *transaction) commit(next *running, old *node.Snapshot) error {
+func (t *transaction) commit(next *running, old *node.Snapshot, left *adoption) error {
 	if len(next.former) < len(t.former) {
 		both := *next
 		both.former = t.former
-		t.d.commit(&both, nil)
+		t.d.commit(&both, left)
 		if err := t.d.confirm(old.Wanted); err != nil {
 			return err
 		}
 	}
-	t.d.commit(next, nil)
+	t.d.commit(next, left)
+	if left != nil {
+		t.d.want.again() // for what is adopted where nothing is wanted
+	}
 	return t.d.confirm(old.Wanted)
 }
 
@@ -268,9 +277,14 @@ func (t *transaction) rollBack(begin time.Time, cause error) {
 	d := t.d
 	d.store.Drop()
 	d.commit(t.before, nil)
+	d.want.again()
 	d.tidy()
+	t.restore()
 	d.log.Error("plan not applied; the plan before runs again", "digest", planfile.Short(t.req.Plan.Digest), "error", cause)
 	t.step("commit", count(len(t.changes)), begin, cause.Error())
+	if t.note != "" {
+		t.emit(control.Event{Type: "note", Message: t.note})
+	}
 	t.result(7, t.before.status.Serial, "rolled back, the plan before runs again: "+cause.Error())
 }
 

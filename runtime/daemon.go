@@ -213,7 +213,11 @@ func (d *daemon) boot(left *store.Owned) error {
 		d.log.Warn(waits)
 	}
 	d.bring(run)
-	d.commit(run, d.inherit(left))
+	var inherited *adoption
+	if !d.finishTakeover() {
+		inherited = d.inherit(left)
+	}
+	d.commit(run, inherited)
 	d.want.begin()
 	if run.configured() {
 		d.log.Info("running the stored plan", "serial", run.status.Serial, "digest", planfile.Short(run.status.Digest), "by", run.status.By)

@@ -47,12 +47,14 @@ const (
 func (d *daemon) prepare(ctx context.Context, t *transaction) (string, *control.Problem) {
 	after := &t.req.Plan.Plan
 	asks := []func() *control.Problem{
+		t.prepareTakeover,
 		func() *control.Problem { return d.prepareLinks(after, t.before.plan) },
 		func() *control.Problem { return d.prepareSweeps(t) },
 		func() *control.Problem { return d.preparePrograms(ctx, after, t.changes) },
 		func() *control.Problem { return d.prepareSockets(after) },
 		func() *control.Problem { return d.prepareAddresses(ctx, after, t.before.plan, t.req.Adopt) },
 		func() *control.Problem { return d.prepareSegment(ctx, t) },
+		func() *control.Problem { return t.ready(ctx) },
 	}
 	for _, ask := range asks {
 		if p := ask(); p != nil {
@@ -218,10 +220,16 @@ func (d *daemon) prepareSockets(after *plan.Plan) *control.Problem {
 // prepareAddresses refuses what somebody else has installed on this machine.
 func (d *daemon) prepareAddresses(ctx context.Context, after, before *plan.Plan, adopt bool) *control.Problem {
 	fresh := addressesOf(after).Without(addressesOf(before)).Without(ownedBy(after))
-	if adopt || len(fresh) == 0 {
+	if len(fresh) == 0 {
 		return nil
 	}
 	conflicts, err := d.kernel.Conflicts(ctx, fresh)
+	if adopt && err == nil {
+		var exact kernel.State
+		if exact, err = d.kernel.Installed(ctx, fresh); err == nil {
+			conflicts = leftover(conflicts, exact)
+		}
+	}
 	if err != nil {
 		return &control.Problem{Exit: 1, Code: codeStranger, Summary: "the kernel's addresses cannot be read", Detail: err.Error()}
 	}
@@ -229,6 +237,12 @@ func (d *daemon) prepareAddresses(ctx context.Context, after, before *plan.Plan,
 		return nil
 	}
 	c := conflicts[0]
+	if adopt {
+		return &control.Problem{
+			Exit: 4, Code: codeStranger, Summary: fmt.Sprintf("%s cannot be taken over as it is", c.Address),
+			Detail: c.Err + ". Correct the prefix in the configuration (install_prefix), or remove the address, and apply again.",
+		}
+	}
 	return &control.Problem{
 		Exit: 4, Code: codeStranger, Summary: fmt.Sprintf("%s belongs to somebody else on this machine", c.Address),
 		Detail: c.Err + ". Stop what installed it (keepalived?), or remove the address, and apply again; apply -adopt takes it over as it is.",
@@ -246,6 +260,7 @@ type question struct {
 	// sweeps: it runs here already, and takes this identity beside the one that it has.
 	sweeps bool
 	vips   []netip.Addr // new on this machine
+	rival  bool         // another machine was heard that is active
 }
 
 // alone is the router without the identities that it had before.
@@ -274,6 +289,12 @@ func (d *daemon) prepareSegment(ctx context.Context, t *transaction) *control.Pr
 		wg.Go(func() { found[i] = d.ask(ctx, l, bySegment[name], t.req.Allow) })
 	}
 	wg.Wait()
+	t.rivals = map[plan.Addr]bool{}
+	for _, asked := range bySegment {
+		for _, q := range asked {
+			t.rivals[q.in.Address] = q.rival
+		}
+	}
 	for _, p := range found {
 		if p != nil {
 			return p
@@ -459,6 +480,7 @@ func (s *segment) hear(h *heardAdvert) {
 		case wrong == "":
 			s.spoke[q.in.Address] = true
 			if h.Priority > 0 {
+				q.rival = true
 				s.heard[q.in.Address] = append(s.heard[q.in.Address], h.Addresses...)
 			}
 		case q.dialect && s.problem == nil && !slices.Contains(s.allow, "dialect:"+string(q.in.Address)):

@@ -57,13 +57,22 @@ type wanter struct {
 	owner *netlink.Owner
 	mu    sync.Mutex
 	asked bool
+	gen   uint64
+	want  kernel.State
 }
 
 func (w *wanter) Want(gen uint64, want kernel.State) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.asked = true
+	w.asked, w.gen, w.want = true, gen, want
 	w.owner.Want(gen, want)
+}
+
+// again repeats the last wish, for what the owner was asked to do with the next one.
+func (w *wanter) again() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.owner.Want(w.gen, w.want)
 }
 
 func (w *wanter) begin() {

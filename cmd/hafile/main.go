@@ -100,7 +100,7 @@ func (c *cli) root() *cobra.Command {
 	flags.BoolVar(&c.plain, "no-color", false, "the same as -color=never")
 	root.AddCommand(
 		c.validateCommand(), c.fmtCommand(), c.planCommand(), c.showCommand(), c.applyCommand(), c.confirmCommand(), c.rollbackCommand(), c.historyCommand(),
-		c.statusCommand(), c.convertCommand(), c.explainCommand(), c.runCommand(), c.labCommand(),
+		c.statusCommand(), c.convertCommand(), c.explainCommand(), c.runCommand(), c.takeoverCommand(), c.labCommand(),
 	)
 	root.AddCommand(c.languageCommands()...)
 	root.AddCommand(c.driftCommand(), c.rolloutCommand())

@@ -25,4 +25,8 @@ func (c *cli) labCommand() *cobra.Command {
 	return onlyLinux("lab DIR", "Bring every node up in network namespaces and play a story")
 }
 
+func (c *cli) takeoverCommand() *cobra.Command {
+	return onlyLinux("takeover", "Put hafile in the place of a keepalived")
+}
+
 func labHidden() []*cobra.Command { return nil }

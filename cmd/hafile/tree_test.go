@@ -39,6 +39,7 @@ var mayImport = map[string][]string{
 	"runtime/vrrp/wire":       {},
 	"runtime/vrrp":            {"runtime/vrrp/wire"},
 	"runtime/kernel":          {},
+	"runtime/keepalived":      {}, // processes and signals; what it is configured with is for the converter
 	"runtime/hysteresis":      {},
 	"runtime/program":         {},
 	"runtime/announce":        {},
@@ -51,10 +52,10 @@ var mayImport = map[string][]string{
 	"runtime/notify":          {"runtime/program", "lang/plan"},
 	"runtime/notify/smtpsink": {},
 	"runtime/host":            {"runtime/kernel", "runtime/program"},
-	"runtime/store":           {"lang/plan"},
-	"runtime/rollout":         {"runtime/control", "lang/plan", "lang/planfile", "lang/diff"},  // order and halting; how nodes are reached is the command's
+	"runtime/rollout":         {"runtime/control", "lang/plan", "lang/planfile", "lang/diff"}, // order and halting; how nodes are reached is the command's
+	"runtime/store":           {"lang/plan", "runtime/keepalived"},
 	"runtime/drift":           {"runtime/control", "runtime/kernel", "lang/plan"}, // a second opinion beside the daemon's
-	"runtime/control":         {"lang/plan", "lang/planfile", "lang/diff"},
+	"runtime/control":         {"lang/plan", "lang/planfile", "lang/diff", "runtime/keepalived"},
 	"runtime/lab/netns":       {},
 	"runtime/lab":             {"runtime/lab/netns", "runtime/control", "runtime/notify/smtpsink", "lang/plan", "lang/diff", "lang/story"},
 	"runtime":                 {"any"}, // the one place where the owners meet

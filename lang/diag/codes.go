@@ -246,6 +246,10 @@ var entries = []Entry{
 		"hafile apply -retire on the active before its backup has the edit", "Apply the edit there; then name the member: hafile apply -retire -allow=retire:lb2."},
 	{"HA3108", "A guard is not met", false, "The guard of an instance that the plan touches wants something of now: peers that live, no change of role lately, a time of day, a backup that is ready.",
 		"require_backup_ready while no backup is known", "Wait, or apply -allow=guard:instance.NAME. A backup sends nothing, so that an active knows of no member."},
+	{"HA3110", "The place of keepalived cannot be taken", false, "hafile takeover is for the first plan of a daemon, beside a keepalived that speaks VRRP in the same network namespace.",
+		"hafile takeover where hafile runs a plan already", "Where hafile runs already: stop keepalived, then hafile apply -adopt. Where keepalived balances too: hafile takeover -allow=lvs."},
+	{"HA3111", "A check is not up before a takeover", false, "A check of the plan is down, or has not answered. The addresses would move as soon as the plan runs.",
+		"a script that works as root only", "Find out why, as the user that hafile runs the script as, or go on with -allow=check:script.NAME. keepalived runs as before."},
 
 	{"HA4001", "A block of keepalived.conf is not closed", false, "The file ends inside of a block.", "vrrp_instance VI_1 {", "Add the missing }."},
 	{"HA4002", "A brace closes nothing", false, "There is one } more than {.", "}}", "Take it out, or find the { that is missing above."},

@@ -9,6 +9,7 @@ import (
 	"hafile/lang/diff"
 	"hafile/lang/plan"
 	"hafile/lang/planfile"
+	"hafile/runtime/keepalived"
 )
 
 // Status is the answer of GET /v1/status.
@@ -186,6 +187,10 @@ type ApplyRequest struct {
 	// stand in the place of Plan.
 	Signed    []byte `json:"signed,omitempty"`
 	Signature string `json:"signature,omitempty"`
+	// Takeover is the keepalived on this machine whose place the plan takes, with what it
+	// has installed: it stands still from just before the commit on, and is killed when
+	// the plan runs, or goes on if that cannot be. It is for the first plan of a daemon.
+	Takeover *keepalived.Daemon `json:"takeover,omitempty"`
 }
 
 // RollbackRequest is the body of POST /v1/rollback.

@@ -65,6 +65,17 @@ func (l *Lab) Replace(node, keepalived string) {
 	}
 }
 
+// Beside starts hafile on a machine beside its keepalived, which goes on. From then on
+// hafile is the daemon of the machine.
+func (l *Lab) Beside(ctx context.Context, node string) error {
+	m := l.machine(node)
+	m.mu.Lock()
+	m.predecessor, m.daemon = m.daemon, nil
+	m.mu.Unlock()
+	l.Replace(node, "")
+	return m.startDaemon(ctx)
+}
+
 // Apply gives a configuration to one node, or to every node that runs hafile where node
 // is empty.
 func (l *Lab) Apply(ctx context.Context, dir, node string) error {

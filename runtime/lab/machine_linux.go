@@ -32,6 +32,8 @@ type machine struct {
 	mu     sync.Mutex
 	daemon *process // nil while none runs
 	web    *process
+	// predecessor is the keepalived beside which hafile was started.
+	predecessor *process
 }
 
 // boot makes a machine with its first process. Every mount is its own, and so are its
@@ -322,7 +324,7 @@ func (m *machine) close() error {
 	m.ctl.Close()
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for _, p := range []*process{m.daemon, m.web} {
+	for _, p := range []*process{m.daemon, m.web, m.predecessor} {
 		if p != nil {
 			p.kill()
 		}
