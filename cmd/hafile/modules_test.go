@@ -181,7 +181,7 @@ func TestExampleStoriesHold(t *testing.T) {
 		switch {
 		case code == exitOK:
 			played++
-		case code == exitPromise && strings.Contains(errs.String(), "HA1901") && !strings.Contains(errs.String(), "HA5003"):
+		case code == exitError && strings.Contains(errs.String(), "HA1901") && !strings.Contains(errs.String(), "HA5003"):
 		default:
 			t.Errorf("%s: exit code %d\n%s%s", dir, code, &out, &errs)
 		}

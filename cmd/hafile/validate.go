@@ -88,19 +88,6 @@ func (c *cli) validate(target string, o *validateOptions) error {
 	return nil
 }
 
-// later counts what the plans ask for and this release cannot do.
-func later(conf *config) int {
-	seen := map[diag.Range]bool{}
-	for _, lacking := range conf.Unsupported {
-		for _, d := range lacking {
-			if d.Range != nil {
-				seen[*d.Range] = true
-			}
-		}
-	}
-	return len(seen)
-}
-
 func intoJSON(name string, conf *config) error {
 	var b bytes.Buffer
 	if err := diag.WriteJSON(&b, conf.diags, conf.sources); err != nil {
@@ -154,8 +141,21 @@ func (v *view) valid(conf *config, node string) {
 		v.needs(conf, node)
 	}
 	v.line("Not checked: this machine, the running daemon, what secrets contain. hafile plan does.")
-	if n := later(conf); n > 0 {
-		v.line("Not in this release: %s that the files ask for; plan and apply refuse them by name.", plural(n, "thing"))
+	v.later(conf)
+}
+
+// later lists what the files ask for and the runtime of this release refuses.
+func (v *view) later(conf *config) {
+	var all diag.Diagnostics
+	for _, n := range conf.Nodes {
+		all = append(all, conf.Unsupported[n.Name]...)
+	}
+	for _, d := range all.Dedup() {
+		at := ""
+		if d.Range != nil {
+			at = fmt.Sprintf("%s:%d: ", d.Range.Filename, d.Range.Start.Line)
+		}
+		v.line("%s %s%s; plan and apply refuse it.", v.paint(yellow, "Note:"), at, d.Summary)
 	}
 }
 
@@ -165,13 +165,6 @@ func (v *view) needs(conf *config, node string) {
 	v.line("%s runs %s with %s.", node, plural(len(p.Desired.Instances), "instance"), plural(len(p.Desired.Checks), "check"))
 	if secrets := secretsOf(p); len(secrets) > 0 {
 		v.line("%s needs these secrets: %s.", node, strings.Join(secrets, ", "))
-	}
-	var lacking []string
-	for _, d := range conf.Unsupported[node] {
-		lacking = with(lacking, d.Summary)
-	}
-	for _, what := range lacking {
-		v.line("%s %s: plan and apply refuse it.", v.paint(yellow, "Note:"), what)
 	}
 }
 

@@ -68,7 +68,11 @@ func (p *printer) closing() {
 	d, s := p.doc, &p.doc.Summary
 	p.raw("")
 	if len(d.Changes) == 0 {
-		p.line("No changes. %s runs what is written.", d.Node)
+		if d.Base.Assumed { // made against files or a commit: nobody asked what runs
+			p.line("No changes for %s.", d.Node)
+		} else {
+			p.line("No changes. %s runs what is written.", d.Node)
+		}
 		p.next()
 		return
 	}
