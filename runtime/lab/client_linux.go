@@ -68,8 +68,7 @@ type flight struct {
 // runClient asks until stop is closed. It must run on a thread of its own in the
 // client's namespace; done and stood are called on that thread and must be quick.
 func runClient(vips []netip.Addr, stop <-chan struct{}, done func(reply), stood func(time.Duration)) error {
-	attr := unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_RR, Priority: 1, Flags: unix.SCHED_FLAG_RESET_ON_FORK}
-	_ = unix.SchedSetAttr(0, &attr, 0) // where it is refused the client may stand still, and says so
+	inRealTime()
 	epoll, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err != nil {
 		return os.NewSyscallError("epoll_create1", err)
@@ -77,6 +76,13 @@ func runClient(vips []netip.Addr, stop <-chan struct{}, done func(reply), stood 
 	c := &client{epoll: epoll, vips: vips, flights: map[int]*flight{}, kept: map[netip.Addr]*flight{}, done: done, stood: stood}
 	defer c.close()
 	return c.loop(stop)
+}
+
+// inRealTime lets the calling thread go before everything that does not run in real time.
+// Where that is refused the client may stand still, and says so.
+func inRealTime() {
+	attr := unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_RR, Priority: 1, Flags: unix.SCHED_FLAG_RESET_ON_FORK}
+	_ = unix.SchedSetAttr(0, &attr, 0)
 }
 
 func (c *client) loop(stop <-chan struct{}) error {

@@ -52,6 +52,38 @@ func (m *machine) startKeepalived(ctx context.Context) error {
 	return nil
 }
 
+// Rewrite gives a machine that runs keepalived another configuration, by SIGHUP, and
+// waits until it says that it has read it.
+func (l *Lab) Rewrite(ctx context.Context, node, keepalived string) error {
+	m := l.machine(node)
+	m.Keepalived = keepalived
+	if err := os.WriteFile(filepath.Join(m.dir, "keepalived.conf"), []byte(keepalived), 0o600); err != nil {
+		return err
+	}
+	before := bytes.Count(m.sinceStart(), reloaded)
+	p, err := m.signalDaemon(syscall.SIGHUP)
+	if err != nil {
+		return err
+	}
+	deadline := time.Now().Add(10 * time.Second)
+	for bytes.Count(m.sinceStart(), reloaded) == before {
+		select {
+		case <-p.exited:
+			return fmt.Errorf("%s: keepalived ended: %w\n%s", m.Name, p.err, m.logTail("daemon.log"))
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(5 * time.Millisecond):
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("%s: keepalived does not reload\n%s", m.Name, m.logTail("daemon.log"))
+		}
+	}
+	return nil
+}
+
+// reloaded is what keepalived logs when its VRRP process has done so.
+var reloaded = []byte("Reload complete")
+
 // sinceStart is the daemon's log since it was started last.
 func (m *machine) sinceStart() []byte {
 	body, _ := os.ReadFile(filepath.Join(m.dir, "log", "daemon.log"))

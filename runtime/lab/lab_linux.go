@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"hafile/lang/story"
@@ -26,6 +27,8 @@ type Lab struct {
 	rec      *recorder
 	ear      *ear
 	relay    *relay
+
+	asked atomic.Pointer[map[netip.Addr]bool] // see Want
 
 	stop     chan struct{} // closed to end the watchers
 	watchers sync.WaitGroup
@@ -81,6 +84,10 @@ func (l *Lab) equip(ctx context.Context, m *machine) error {
 	if err := l.watchAddresses(m); err != nil {
 		return err
 	}
+	var err error
+	if m.ear, err = listenAt(m.ns, l.stop); err != nil {
+		return err
+	}
 	if err := m.startWeb(ctx); err != nil {
 		return err
 	}
@@ -101,6 +108,9 @@ func (l *Lab) Close() error {
 	close(l.stop)
 	var errs []error
 	for _, m := range l.machines {
+		if m.ear != nil {
+			<-m.ear.done
+		}
 		errs = append(errs, m.close())
 	}
 	l.watchers.Wait()

@@ -24,6 +24,7 @@ type machine struct {
 	Node
 	ns  *netns.NS
 	lab *Lab
+	ear *ear
 	dir string // on the host: run and state directories, logs, and what covers /etc
 
 	init io.Closer // the first process lives until this is closed

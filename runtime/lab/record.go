@@ -18,6 +18,7 @@ type recorder struct {
 	vips  map[netip.Addr]*vipRecord
 	still time.Duration // that the client did not run
 	lost  []Loss        // the last ones
+	addrs []AddressEvent
 	moved chan struct{} // closed and replaced at each change of owner
 }
 
@@ -26,6 +27,21 @@ type Loss struct {
 	VIP          netip.Addr
 	Asked, Ended time.Time
 	Connected    bool
+}
+
+// AddressEvent is one message of a machine's kernel about a VIP.
+type AddressEvent struct {
+	At    time.Time
+	Node  string
+	VIP   netip.Addr
+	Link  int  // the index of the interface
+	Added bool // RTM_NEWADDR, which also says that something about an address has changed
+}
+
+// Seen is what the clients of one VIP saw.
+type Seen struct {
+	Gap  time.Duration // the longest time without an answer
+	Lost story.Lost
 }
 
 // lossesMax is how many losses are kept one by one.
@@ -161,20 +177,45 @@ func (r *recorder) restart(now time.Time) {
 // cutWindow returns what the clients saw since the last call, worst VIP first, and
 // begins a new window. A silence that still lasts counts up to now, and goes on.
 func (r *recorder) cutWindow(now time.Time) (gap time.Duration, lost story.Lost) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for _, v := range r.vips {
-		w := &v.window
-		gap = max(gap, w.gap)
-		if !w.lastGood.IsZero() && now.Sub(w.lastGood) > patience {
-			gap = max(gap, now.Sub(w.lastGood))
-		}
-		lost.Asked += w.lost.Asked
-		lost.New += w.lost.New
-		lost.InFlight += w.lost.InFlight
-		v.window = window{lastGood: w.lastGood}
+	for _, s := range r.cutEach(now) {
+		gap = max(gap, s.Gap)
+		lost.Asked += s.Lost.Asked
+		lost.New += s.Lost.New
+		lost.InFlight += s.Lost.InFlight
 	}
 	return gap, lost
+}
+
+// cutEach is the same, for each VIP.
+func (r *recorder) cutEach(now time.Time) map[netip.Addr]Seen {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	out := make(map[netip.Addr]Seen, len(r.vips))
+	for vip, v := range r.vips {
+		w := v.window
+		if !w.lastGood.IsZero() && now.Sub(w.lastGood) > patience {
+			w.gap = max(w.gap, now.Sub(w.lastGood))
+		}
+		out[vip] = Seen{Gap: w.gap, Lost: w.lost}
+		v.window = window{lastGood: w.lastGood}
+	}
+	return out
+}
+
+func (r *recorder) changed(e AddressEvent) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.addrs = append(r.addrs, e)
+}
+
+func (r *recorder) addressEvents(t time.Time) []AddressEvent {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	i := slices.IndexFunc(r.addrs, func(e AddressEvent) bool { return e.At.After(t) })
+	if i < 0 {
+		return nil
+	}
+	return slices.Clone(r.addrs[i:])
 }
 
 // lostNow is how many requests were lost in the present window.

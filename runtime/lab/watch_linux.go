@@ -18,10 +18,41 @@ import (
 
 // ask is the client, on a thread of the outside.
 func (l *Lab) ask() {
-	err := l.outside.Do(func() error { return runClient(l.VIPs, l.stop, l.rec.replied, l.rec.stood) })
+	err := l.outside.Do(func() error {
+		if l.Echo {
+			return runEchoes(l.VIPs, l.own(), l.wanted, l.stop, l.rec.replied, l.rec.stood)
+		}
+		return runClient(l.VIPs, l.stop, l.rec.replied, l.rec.stood)
+	})
 	if err != nil {
 		l.failed(fmt.Errorf("the client: %w", err))
 	}
+}
+
+// Want says which of the VIPs are asked for from now on, with [Options.Echo]: nobody is
+// to be asked for what nobody should have.
+func (l *Lab) Want(vips []netip.Addr) {
+	asked := map[netip.Addr]bool{}
+	for _, vip := range vips {
+		asked[vip] = true
+	}
+	l.asked.Store(&asked)
+}
+
+// own are the machines' addresses that never move.
+func (l *Lab) own() []netip.Addr {
+	var own []netip.Addr
+	for _, n := range l.Nodes {
+		own = append(own, n.Addresses[0].Addr())
+	}
+	return own
+}
+
+func (l *Lab) wanted() map[netip.Addr]bool {
+	if asked := l.asked.Load(); asked != nil {
+		return *asked
+	}
+	return nil
 }
 
 // failed notes that a part of the lab itself broke: its figures are worth nothing then.
@@ -60,6 +91,7 @@ func (l *Lab) watchAddresses(m *machine) error {
 		for u := range updates {
 			vip, ok := netip.AddrFromSlice(u.LinkAddress.IP)
 			if vip = vip.Unmap(); ok && slices.Contains(l.VIPs, vip) {
+				l.rec.changed(AddressEvent{At: time.Now(), Node: m.Name, VIP: vip, Link: u.LinkIndex, Added: u.NewAddr})
 				if on[vip] == nil {
 					on[vip] = map[int]bool{}
 				}
@@ -146,8 +178,32 @@ func (l *Lab) Log(node string) string {
 // Adverts that passed over the segment since t.
 func (l *Lab) Adverts(t time.Time) []Advert { return l.ear.heard(t) }
 
+// Sent are the adverts that have left a machine since t, heard there. One that a queue of
+// a busy host has lost on its way is among them.
+func (l *Lab) Sent(node string, t time.Time) []Advert { return l.machine(node).ear.heard(t) }
+
 // Losses are the requests since t that got no answer.
 func (l *Lab) Losses(t time.Time) []Loss { return l.rec.losses(t) }
+
+// AddressEvents are the messages of the machines' kernels about VIPs since t
+// (RTM_NEWADDR, RTM_DELADDR).
+func (l *Lab) AddressEvents(t time.Time) []AddressEvent { return l.rec.addressEvents(t) }
+
+// Transitions are the changes of role so far, as the daemons tell them.
+func (l *Lab) Transitions() []story.Transition {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.transitions)
+}
+
+// Owners are the nodes that hold a VIP at present, sorted.
+func (l *Lab) Owners(vip netip.Addr) []string { return l.rec.owners(vip) }
+
+// StoodStill is for how long the client did not run, and so asked nothing.
+func (l *Lab) StoodStill() time.Duration { return l.rec.stoodStill() }
+
+// SeenOf is what the clients of each VIP saw since the last call of it or of Seen.
+func (l *Lab) SeenOf() map[netip.Addr]Seen { return l.rec.cutEach(time.Now()) }
 
 // Seen is what clients saw since the last call: the longest time without an answer, and
 // what was lost.
