@@ -97,6 +97,7 @@ type daemon struct {
 
 	reported  bell                         // the kernel has said something
 	left      atomic.Pointer[kernel.State] // what it has of ours, as it said last
+	missing   []string                     // beside the addresses, as it said last; of its goroutine
 	refresh   chan struct{}                // an interface has changed
 	changed   chan struct{}                // something that a check may track
 	quit      chan struct{}                // closed when the daemon begins to stop

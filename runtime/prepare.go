@@ -550,6 +550,13 @@ func devices(p *plan.Plan) map[string]bool {
 		for _, v := range in.VIPs {
 			out[in.DeviceOf(v)] = true
 		}
+		for _, r := range in.Routes {
+			for _, h := range slices.Concat(r.NextHops, []plan.NextHop{{Interface: r.Interface}}) {
+				if h.Interface != "" {
+					out[h.Interface] = true
+				}
+			}
+		}
 	}
 	return out
 }

@@ -28,7 +28,7 @@ func (d *daemon) stop() {
 	if err := d.engine.Stop(ctx); err != nil {
 		d.log.Warn("nobody took over in time; releasing the addresses", "error", err)
 		d.engine.Close()
-		d.kernel.Want(^uint64(0), nil)
+		d.kernel.Want(^uint64(0), nil, nil)
 	}
 	released := d.awaitRelease()
 	d.engine.Close()

@@ -234,7 +234,7 @@ func (d *daemon) finishTakeover() (handedBack bool) {
 		d.log.Warn("took the place of keepalived for a process that died meanwhile", "process", k.Parent.PID)
 	default:
 		d.kernel.Disown(d.kernel.Adoptable())
-		d.want.Want(0, nil)
+		d.want.Want(0, nil, nil)
 		handedBack = true
 		err = k.Thaw()
 		d.log.Warn("keepalived goes on: the process that was to take its place died meanwhile", "process", k.Parent.PID)

@@ -104,7 +104,7 @@ func (m *machine) mark(vip string) {
 	all := addressesOf(pairPlan("a", vip))
 	m.owner(func(o *netlink.Owner) {
 		o.Adopt(all)
-		o.Want(1, all)
+		o.Want(1, all, nil)
 		m.until("it is marked", func() bool {
 			foreign, err := o.Conflicts(m.t.Context(), all)
 			return err == nil && len(foreign) == 0

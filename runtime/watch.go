@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -54,32 +55,33 @@ func (s bell) ring() {
 // process before this one has left is removed. The mutex keeps begin from overtaking a
 // wish; it is held for as long as a wish takes to copy.
 type wanter struct {
-	owner *netlink.Owner
-	mu    sync.Mutex
-	asked bool
-	gen   uint64
-	want  kernel.State
+	owner  *netlink.Owner
+	mu     sync.Mutex
+	asked  bool
+	gen    uint64
+	want   kernel.State
+	beside kernel.Things
 }
 
-func (w *wanter) Want(gen uint64, want kernel.State) {
+func (w *wanter) Want(gen uint64, want kernel.State, beside kernel.Things) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.asked, w.gen, w.want = true, gen, want
-	w.owner.Want(gen, want)
+	w.asked, w.gen, w.want, w.beside = true, gen, want, beside
+	w.owner.Want(gen, want, beside)
 }
 
 // again repeats the last wish, for what the owner was asked to do with the next one.
 func (w *wanter) again() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.owner.Want(w.gen, w.want)
+	w.owner.Want(w.gen, w.want, w.beside)
 }
 
 func (w *wanter) begin() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if !w.asked {
-		w.owner.Want(0, nil)
+		w.owner.Want(0, nil, nil)
 	}
 }
 
@@ -104,6 +106,15 @@ func (d *daemon) kernelReported(r kernel.Report) {
 	for _, f := range r.Refused {
 		d.event("kernel", fmt.Sprintf("%s is refused: %s", f.Address, f.Err))
 	}
+	for _, what := range r.Restored {
+		d.event("kernel", what+" was gone; it is put back")
+	}
+	for _, what := range r.Missing {
+		if !slices.Contains(d.missing, what) {
+			d.event("kernel", what+"; it is tried again")
+		}
+	}
+	d.missing = r.Missing
 }
 
 // event is one line in the log and one on the event stream.

@@ -10,6 +10,7 @@ import (
 	"hafile/runtime/control"
 	"hafile/runtime/drift"
 	"hafile/runtime/host"
+	"hafile/runtime/node"
 )
 
 // driftDocument is what `hafile drift -json` prints.
@@ -93,6 +94,11 @@ func lookForDrift(ctx context.Context, client *control.Client) (*driftDocument, 
 		return nil, err
 	}
 	doc.Drift = append(doc.Drift, drift.Compare(status, running.Plan, links)...)
+	things, err := routesAndRules()
+	if err != nil {
+		return nil, err
+	}
+	doc.Drift = append(doc.Drift, drift.Beside(status, running.Plan, node.RoutesAndRules, things)...)
 	doc.Unseen = drift.Unseen(running.Plan)
 	return doc, nil
 }

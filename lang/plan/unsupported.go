@@ -66,8 +66,6 @@ func (u *unsupported) instance(i *Instance) {
 	say(i.Lease == LeaseStrict, "lease", "lease = %q", i.Lease)
 	say(i.Release != ReleaseHandOver, "release", "release = %q", i.Release)
 	say(i.Auth != nil && i.Auth.Type == AuthHMAC, "auth.type", "authentication by %s", authType(i))
-	say(len(i.Routes) > 0, "route", "a route")
-	say(len(i.Rules) > 0, "rule", "a rule")
 	for _, m := range i.Members {
 		say(m.Speaks != "", "member", "a member that speaks %s", m.Speaks)
 		say(m.Status != "", "member", "a status address")

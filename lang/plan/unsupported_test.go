@@ -106,12 +106,6 @@ func TestWhatIsNotInThisReleaseIsSoundAndNamed(t *testing.T) {
 		{"hmac", v3(func(i *Instance) {
 			i.Auth = &Auth{Type: AuthHMAC, Keys: []AuthKey{{ID: 1, Key: Secret{File: "/k"}}}, ActiveKey: 1, Mode: HMACEnforce, AntiReplay: ReplayTime}
 		}), "by hmac"},
-		{"a route", in(func(i *Instance) {
-			i.Routes = []Route{{To: netip.MustParsePrefix("10.0.0.0/8"), Via: netip.MustParseAddr("172.29.88.1")}}
-		}), "a route"},
-		{"a rule", in(func(i *Instance) {
-			i.Rules = []Rule{{Priority: 100, From: netip.MustParsePrefix("172.29.88.222/32"), Table: 7}}
-		}), "a rule"},
 		{"another dialect", in(func(i *Instance) { i.Members[1].Speaks = "keepalived-2.2" }), "keepalived-2.2"},
 		{"a status address", in(func(i *Instance) { i.Members[1].Status = "172.29.88.225:7112" }), "status"},
 		{"a sync group", group, "sync group"},

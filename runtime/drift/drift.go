@@ -19,6 +19,10 @@ const (
 	AddressMissing = "address_missing" // this node is active and the kernel lacks the address
 	AddressExtra   = "address_extra"   // this node is not active and the kernel has it
 	AddressOther   = "address_other"   // it is there with another prefix
+	RouteMissing   = "route_missing"   // this node is active and the kernel lacks the route, or has it otherwise
+	RuleMissing    = "rule_missing"
+	RouteExtra     = "route_extra" // nobody here is active for it
+	RuleExtra      = "rule_extra"
 	LinkMissing    = "link_missing"
 	LinkDown       = "link_down"
 	LinkNoCarrier  = "link_no_carrier"
@@ -30,12 +34,13 @@ type Item struct {
 	Instance  plan.Addr    `json:"instance"`
 	Interface string       `json:"interface"`
 	Address   netip.Prefix `json:"address,omitzero"`
+	Route     string       `json:"route,omitempty"` // or the rule, as ip(8) is told it
 	Text      string       `json:"text"`
 }
 
 // same difference, whoever is said to lack it.
 func (i Item) same(o Item) bool {
-	return i.Kind == o.Kind && i.Interface == o.Interface && i.Address == o.Address
+	return i.Kind == o.Kind && i.Interface == o.Interface && i.Address == o.Address && i.Route == o.Route
 }
 
 // Compare looks at every instance of a status. The interfaces are those of the daemon's
@@ -66,6 +71,35 @@ func Compare(s *control.Status, p *plan.Plan, links []kernel.Link) []Item {
 	return c.items
 }
 
+// Beside compares routes and rules: what each instance wants, as the caller knows it,
+// with all of ours that the kernel has.
+func Beside(s *control.Status, p *plan.Plan, wants func(*plan.Instance) kernel.Things, have kernel.Things) []Item {
+	var out []Item
+	var wanted kernel.Things
+	for i := range s.Instances {
+		in := &s.Instances[i]
+		desired := p.Desired.Instance(in.Address)
+		if desired == nil || desired.Netns != "" || !holds(in) {
+			continue
+		}
+		for _, t := range wants(desired) {
+			wanted = append(wanted, t)
+			if !have.Have(t) {
+				out = append(out, Item{
+					Kind: t.Kind() + "_missing", Instance: in.Address, Interface: in.Wire.Interface, Route: t.String(),
+					Text: fmt.Sprintf("%s is %s and there is no %s", in.Address, in.Role, t),
+				})
+			}
+		}
+	}
+	for _, t := range have {
+		if !wanted.Named(t) {
+			out = append(out, Item{Kind: t.Kind() + "_extra", Route: t.String(), Text: fmt.Sprintf("nothing here is active for the %s", t)})
+		}
+	}
+	return out
+}
+
 // Unseen names what the plan wants of the kernel and nobody compares.
 func Unseen(p *plan.Plan) []string {
 	var out []string
@@ -73,9 +107,6 @@ func Unseen(p *plan.Plan) []string {
 		in := &p.Desired.Instances[i]
 		if in.Netns != "" {
 			out = append(out, fmt.Sprintf("%s, in the network namespace %s", in.Address, in.Netns))
-		}
-		if len(in.Routes)+len(in.Rules) > 0 {
-			out = append(out, fmt.Sprintf("routes and rules of %s", in.Address))
 		}
 	}
 	return out

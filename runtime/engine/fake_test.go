@@ -180,7 +180,7 @@ func (w *world) take() []string {
 	return lines
 }
 
-func (w *world) Want(gen uint64, want kernel.State) {
+func (w *world) Want(gen uint64, want kernel.State, _ kernel.Things) {
 	w.note("want %v", want)
 	if !w.deaf {
 		w.KernelReport(kernel.Report{Gen: gen, Have: want})

@@ -137,7 +137,7 @@ func (e *Engine) perform() {
 		case node.Silence:
 			e.options.Announcer.Silence(f.Interface, f.Addresses)
 		case node.Want:
-			e.options.Kernel.Want(f.Gen, f.Want)
+			e.options.Kernel.Want(f.Gen, f.Want, f.Beside)
 		case node.Transitioned:
 			e.events.transition(f.Transition)
 		case node.Announce:

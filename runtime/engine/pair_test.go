@@ -27,7 +27,7 @@ type machine struct {
 	wants atomic.Uint64
 }
 
-func (m *machine) Want(gen uint64, want kernel.State) {
+func (m *machine) Want(gen uint64, want kernel.State, _ kernel.Things) {
 	m.wants.Add(1)
 	m.KernelReport(kernel.Report{Gen: gen, Have: want})
 }

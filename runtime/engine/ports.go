@@ -16,7 +16,7 @@ import (
 // its gen, also when it had nothing to do, and reports again whenever what is there
 // changes. A Want replaces those before it.
 type Kernel interface {
-	Want(gen uint64, want kernel.State)
+	Want(gen uint64, want kernel.State, beside kernel.Things)
 }
 
 // Announcer tells the segment where addresses are, and paces that by itself. The slices

@@ -16,6 +16,7 @@ import (
 type Fake struct {
 	links     []Link
 	installed []Installed
+	things    Things
 	refusals  map[Address]error
 	Unmarking bool // forgets tags, as Linux before 5.18
 	journal   strings.Builder
@@ -42,7 +43,10 @@ func (f *Fake) String() string { return f.journal.String() }
 
 // Apply is for the ledger; strangers use [Fake.Run].
 func (f *Fake) Apply(op Op) error {
-	err := f.apply(op, true)
+	err := f.applyThing(op)
+	if op.Thing == (Thing{}) {
+		err = f.apply(op, true)
+	}
 	f.journal.WriteString(op.String())
 	if err != nil {
 		fmt.Fprintf(&f.journal, "  # %v", err)
@@ -52,8 +56,8 @@ func (f *Fake) Apply(op Op) error {
 }
 
 // Read implements Host.
-func (f *Fake) Read() (Reading, error) {
-	r := Reading{Installed: slices.Clone(f.installed), Links: slices.Clone(f.links)}
+func (f *Fake) Read(bool) (Reading, error) {
+	r := Reading{Installed: slices.Clone(f.installed), Links: slices.Clone(f.links), Things: slices.Clone(f.things)}
 	for i := range r.Installed {
 		r.Installed[i].Secondary = f.secondary(r.Installed[i], i)
 	}
@@ -103,6 +107,7 @@ func (f *Fake) set(name string, up bool) error {
 		if f.links[i].Name == name {
 			f.links[i].Up, f.links[i].Carrier = up, up
 			if !up {
+				f.things = slices.DeleteFunc(slices.Clone(f.things), func(t Thing) bool { return t.uses(name) })
 				f.drop(func(a Installed) bool { return a.Interface == name && a.Prefix.Addr().Is6() })
 			}
 			return nil
@@ -134,6 +139,29 @@ func (f *Fake) apply(op Op, marked bool) error {
 		f.installed[at].Marked = marked && op.Kind != Unmark && !f.Unmarking
 	default:
 		f.insert(Installed{Address: op.Address, Marked: marked && !f.Unmarking})
+	}
+	return nil
+}
+
+// applyThing keeps routes and rules. A route needs its interfaces.
+func (f *Fake) applyThing(op Op) error {
+	if op.Thing == (Thing{}) {
+		return nil
+	}
+	at := slices.IndexFunc(f.things, func(t Thing) bool { return t.key() == op.Thing.key() })
+	down := slices.ContainsFunc(f.links, func(l Link) bool { return !l.Up && op.Thing.uses(l.Name) })
+	switch {
+	case op.Kind == Delete && at < 0:
+		return syscall.ESRCH
+	case op.Kind == Delete:
+		f.things = slices.Delete(slices.Clone(f.things), at, at+1)
+	case down:
+		return syscall.ENETDOWN
+	case at >= 0:
+		f.things = slices.Clone(f.things)
+		f.things[at] = op.Thing
+	default:
+		f.things = append(slices.Clone(f.things), op.Thing)
 	}
 	return nil
 }

@@ -7,11 +7,11 @@ import (
 
 // Host is a kernel's network: the real one, or a [Fake].
 type Host interface {
-	// Read looks at everything.
-	Read() (Reading, error)
+	// Read looks at all addresses and links, and at things only if that is asked for.
+	Read(things bool) (Reading, error)
 	// Apply carries out one operation. The errors are those of the system: EEXIST for
 	// an address that is there, EADDRNOTAVAIL for one that is not, ENODEV for an
-	// interface that is not.
+	// interface that is not; ESRCH or ENOENT for a thing that is not.
 	Apply(Op) error
 }
 
@@ -19,6 +19,7 @@ type Host interface {
 type Reading struct {
 	Installed []Installed // in the kernel's order within an interface
 	Links     []Link
+	Things    Things // with our tag
 }
 
 // Installed is an address as the kernel has it.

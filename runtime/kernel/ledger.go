@@ -44,6 +44,8 @@ type Ledger struct {
 	removals map[Address][]time.Duration
 	removed  []Address
 
+	around things
+
 	last Report
 }
 
@@ -61,6 +63,7 @@ func NewLedger(record State) *Ledger {
 		ours:     StateOf(record...),
 		trouble:  map[Address]trouble{},
 		removals: map[Address][]time.Duration{},
+		around:   things{trouble: map[string]trouble{}, removals: map[string][]time.Duration{}},
 	}
 }
 
@@ -98,11 +101,13 @@ func (l *Ledger) Claims(a Address) bool {
 // round is to be repeated.
 func (l *Ledger) Round(now time.Duration, h Host, say func(Report)) error {
 	for range looksMax {
-		reading, err := h.Read()
+		deep := l.around.looks()
+		reading, err := h.Read(deep)
 		if err != nil {
 			return err
 		}
 		l.look(now, reading)
+		l.around.see(now, reading, deep)
 		ops := l.ops(now, reading)
 		if len(ops) == 0 {
 			l.done = l.gen
@@ -112,7 +117,12 @@ func (l *Ledger) Round(now time.Duration, h Host, say func(Report)) error {
 			return nil
 		}
 		for _, op := range ops {
-			l.answer(now, op, h.Apply(op))
+			err := h.Apply(op)
+			if op.Thing != (Thing{}) {
+				l.around.answer(now, op, err)
+				continue
+			}
+			l.answer(now, op, err)
 		}
 	}
 	return nil
@@ -120,10 +130,16 @@ func (l *Ledger) Round(now time.Duration, h Host, say func(Report)) error {
 
 // Deadline is when the next round is due without an event; false: there is none.
 func (l *Ledger) Deadline() (at time.Duration, ok bool) {
-	for _, t := range l.trouble {
+	due := func(t trouble) {
 		if t.retry != 0 && (!ok || t.retry < at) {
 			at, ok = t.retry, true
 		}
+	}
+	for _, t := range l.trouble {
+		due(t)
+	}
+	for _, t := range l.around.trouble {
+		due(t)
 	}
 	return at, ok
 }
@@ -210,7 +226,8 @@ func (l *Ledger) ops(now time.Duration, r Reading) []Op {
 	for _, a := range l.want.Intersect(l.Ours()).Without(l.marked).Without(l.markTried) {
 		adds = append(adds, Op{Kind: Mark, Address: a})
 	}
-	return append(adds, deletes...)
+	beside, obsolete := l.around.ops(now)
+	return slices.Concat(adds, beside, obsolete, deletes)
 }
 
 // adopted are strangers' addresses that become ours as they are. Where one differs from
@@ -353,9 +370,11 @@ func (l *Ledger) report(say func(Report)) {
 		r.Refused = append(r.Refused, t.Refusal)
 	}
 	slices.SortFunc(r.Refused, func(a, b Refusal) int { return a.Compare(b.Address) })
-	if r.Gen == l.last.Gen && r.Have.Equal(l.last.Have) && slices.Equal(r.Refused, l.last.Refused) && len(r.Removed) == 0 {
+	r.Missing, r.Restored = l.around.missing(), l.around.restored
+	if r.Gen == l.last.Gen && r.Have.Equal(l.last.Have) && slices.Equal(r.Refused, l.last.Refused) &&
+		slices.Equal(r.Missing, l.last.Missing) && len(r.Removed)+len(r.Restored) == 0 {
 		return
 	}
-	l.last, l.removed = r, nil
+	l.last, l.removed, l.around.restored = r, nil, nil
 	say(r)
 }

@@ -95,7 +95,7 @@ func TestOursThatExistsAlreadyIsNoRefusal(t *testing.T) {
 	l, f, round := ledger("eth0 10.0.0.9/32")
 	round(0)
 	_ = f.Run("ip addr del 10.0.0.9/32 dev eth0")
-	r, _ := f.Read()
+	r, _ := f.Read(true)
 	l.look(0, r)
 	ops := l.ops(0, r)
 	_ = f.Run("ip addr add 10.0.0.9/32 dev eth0")
@@ -106,7 +106,7 @@ func TestOursThatExistsAlreadyIsNoRefusal(t *testing.T) {
 	if len(l.trouble) != 0 || !l.Ours().Equal(l.want) {
 		t.Errorf("trouble %v, ours %v", l.trouble, l.Ours())
 	}
-	if r, _ := f.Read(); !r.Installed[0].Marked {
+	if r, _ := f.Read(true); !r.Installed[0].Marked {
 		t.Error("it is not marked again")
 	}
 }
@@ -131,7 +131,7 @@ func TestIPv6GoesWithTheLinkAndThatIsNobodysHand(t *testing.T) {
 // failing is a host that cannot be looked at.
 type failing struct{ Host }
 
-func (failing) Read() (Reading, error) { return Reading{}, syscall.ENOBUFS }
+func (failing) Read(bool) (Reading, error) { return Reading{}, syscall.ENOBUFS }
 
 func TestAFailedLookChangesNothing(t *testing.T) {
 	l, f, round := ledger("eth0 10.0.0.9/32")
@@ -182,7 +182,7 @@ func TestEverySequenceOfActs(t *testing.T) {
 }
 
 func invariant(l *Ledger, f *Fake, own Address) string {
-	r, _ := f.Read()
+	r, _ := f.Read(true)
 	var have State
 	for _, i := range r.Installed {
 		have = have.Add(i.Address)

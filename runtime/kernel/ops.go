@@ -1,6 +1,9 @@
 package kernel
 
-import "net/netip"
+import (
+	"net/netip"
+	"strings"
+)
 
 // Kind of an operation.
 type Kind uint8
@@ -24,6 +27,8 @@ type Op struct {
 	Kind Kind
 	Address
 	Old Address // Replace
+
+	Thing Thing // what the operation is about, if it is not an address
 }
 
 // StandIn is what a host adds before it carries out a Replace and deletes after it, so
@@ -42,6 +47,10 @@ func (o Op) StandIn() (Address, bool) {
 
 // String is the operation as ip(8) would be told.
 func (o Op) String() string {
+	if o.Thing != (Thing{}) {
+		kind, rest, _ := strings.Cut(o.Thing.String(), " ")
+		return "ip " + kind + " " + map[Kind]string{Add: "add", Replace: "replace", Delete: "del"}[o.Kind] + " " + rest + " proto 200"
+	}
 	where := inWords(o.Address)
 	switch o.Kind {
 	case Add:

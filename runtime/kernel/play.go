@@ -62,7 +62,7 @@ func (p *player) step(command string, run func(string) error) {
 		p.say(err)
 		p.now += d
 	case "show":
-		r, err := p.host.Read()
+		r, err := p.host.Read(false)
 		p.say(err)
 		p.out.WriteString(r.String())
 		return
@@ -91,7 +91,7 @@ func (p *player) report(r Report) {
 }
 
 // Read and Apply stand between the ledger and the host, to write down what is done.
-func (p *player) Read() (Reading, error) { return p.host.Read() }
+func (p *player) Read(things bool) (Reading, error) { return p.host.Read(things) }
 
 func (p *player) Apply(op Op) error {
 	err := p.host.Apply(op)

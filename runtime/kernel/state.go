@@ -144,6 +144,12 @@ type Report struct {
 	// Removed is what somebody else's hand has taken away since the last report. It is
 	// on its way back: the next report has it in Have, or in Refused.
 	Removed []Address
+	// Missing is what is wanted beside the addresses and cannot be had, with the reason.
+	// It is tried again.
+	Missing []string
+	// Restored is what of it was gone since the last report, by somebody's hand or with
+	// its interface. It is on its way back.
+	Restored []string
 }
 
 // Refusal is an address and what is wrong with it.

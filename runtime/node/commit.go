@@ -132,7 +132,7 @@ func (n *Node) place(next Resolved, i *plan.Instance, r *router) {
 func (n *Node) start(r *router, i *plan.Instance, host Host, formers []Former, spec vrrp.Spec) {
 	r.instance, r.core, r.source, r.sources = i, vrrp.New(spec), host.Source, sourcesOf(formers)
 	r.spare, r.since, r.why = elsewhere(i, formers), n.now, "not started"
-	r.addresses = slices.Concat(r.spare, addressesOf(i))
+	r.addresses, r.beside = slices.Concat(r.spare, addressesOf(i)), besideOf(i)
 	n.identify(r, i.Wire(), formers)
 	n.order = append(n.order, r)
 	n.queue.push(r)
@@ -198,6 +198,9 @@ func (n *Node) repace(r *router, everywhere bool) {
 // readdress changes which addresses a router stands for. Those that stay are not touched.
 func (n *Node) readdress(r *router, i *plan.Instance, formers []Former) {
 	r.spare = elsewhere(i, formers)
+	if beside := besideOf(i); !beside.Equal(r.beside) {
+		r.beside, n.dirty = beside, n.dirty || r.claimed
+	}
 	before, after := r.addresses, slices.Concat(r.spare, addressesOf(i))
 	if slices.Equal(before, after) {
 		return

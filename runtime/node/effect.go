@@ -20,8 +20,9 @@ type Effect struct {
 	Advert wire.Advert // Send
 	Source netip.Addr  // Send
 
-	Want kernel.State // Want
-	Gen  uint64       // Want: counts them; the kernel's report says which it has carried out
+	Want   kernel.State  // Want
+	Beside kernel.Things // Want: routes and rules
+	Gen    uint64        // Want: counts them; the kernel's report says which it has carried out
 
 	Addresses []netip.Addr  // Announce, Silence
 	How       plan.Announce // Announce

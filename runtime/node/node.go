@@ -25,7 +25,8 @@ type Node struct {
 	links  map[string]string // interface -> what is wrong; empty: nothing
 
 	wanted kernel.State
-	gen    uint64 // of wanted
+	beside kernel.Things // wanted too
+	gen    uint64        // of both
 	report kernel.Report
 	dirty  bool // a claim has changed since wanted was computed
 
@@ -61,6 +62,7 @@ type router struct {
 	addresses []kernel.Address
 	spare     []kernel.Address // among them, on former interfaces: nothing depends on them
 	pending   []kernel.Address // claimed, and not reported by the kernel yet
+	beside    kernel.Things    // routes and rules
 	gen       uint64           // of the Want that has all its addresses; older reports say nothing
 	stamp     bool             // gen is due
 

@@ -13,6 +13,9 @@ func (e Effect) String() string {
 	case Silence:
 		return fmt.Sprintf("silence %s: %s", e.Interface, join(e.Addresses))
 	case Want:
+		if len(e.Beside) > 0 {
+			return fmt.Sprintf("want %d: %s, with %s", e.Gen, join(e.Want), join(e.Beside))
+		}
 		return fmt.Sprintf("want %d: %s", e.Gen, join(e.Want))
 	case Transitioned:
 		return e.Transition.String()

@@ -14,15 +14,17 @@ func (n *Node) settle() {
 	}
 	n.dirty = false
 	var all []kernel.Address
+	var beside kernel.Things
 	for _, r := range n.order {
 		if r.claimed {
-			all = append(all, r.addresses...)
+			all, beside = append(all, r.addresses...), append(beside, r.beside...)
 		}
 	}
-	if want := kernel.StateOf(all...); !want.Equal(n.wanted) {
+	beside = beside.Unique()
+	if want := kernel.StateOf(all...); !want.Equal(n.wanted) || !beside.Equal(n.beside) {
 		n.gen++
-		n.wanted = want
-		n.out = append(n.out, Effect{Kind: Want, Want: want, Gen: n.gen})
+		n.wanted, n.beside = want, beside
+		n.out = append(n.out, Effect{Kind: Want, Want: want, Beside: beside, Gen: n.gen})
 	}
 	for _, r := range n.order {
 		if !r.stamp {

@@ -32,7 +32,7 @@ func (h *host) own(iface string) {
 }
 
 func (h *host) read() kernel.Reading {
-	r, _ := h.fake.Read() // it never fails
+	r, _ := h.fake.Read(true) // it never fails
 	return r
 }
 
@@ -73,7 +73,7 @@ func has(all []kernel.Installed, a kernel.Address) bool {
 // hand is the host as the owner of its addresses in a process uses it.
 type hand struct{ p *process }
 
-func (h hand) Read() (kernel.Reading, error) {
+func (h hand) Read(bool) (kernel.Reading, error) {
 	r := h.p.m.host.read()
 	h.p.tellLinks(r.Links)
 	return r, nil

@@ -15,6 +15,7 @@ type owner struct {
 	wish   bool // there is one that no round has seen
 	gen    uint64
 	wanted kernel.State
+	beside kernel.Things
 
 	round uint64 // number of the round that is due
 	due   time.Duration
@@ -30,8 +31,8 @@ func (p *process) own(record kernel.State) {
 }
 
 // want is engine.Kernel's.
-func (p *process) want(gen uint64, want kernel.State) {
-	p.asked, p.wish, p.gen, p.wanted = true, true, gen, want
+func (p *process) want(gen uint64, want kernel.State, beside kernel.Things) {
+	p.asked, p.wish, p.gen, p.wanted, p.beside = true, true, gen, want, beside
 	p.roundIn(within(p.m.w.rndHost, p.m.w.opt.Host.Kernel))
 }
 
@@ -58,6 +59,7 @@ func (p *process) goRound() {
 	p.due = 0
 	if p.wish {
 		p.wish = false
+		p.ledger.Surround(p.beside)
 		p.ledger.Want(p.gen, p.wanted)
 	}
 	now := time.Duration(p.m.clock.instant(p.m.w.now))

@@ -58,7 +58,7 @@ func (p *process) begin() {
 			p.start(now, left)
 		}
 		if !p.asked {
-			p.want(0, nil) // what nobody wants is removed
+			p.want(0, nil, nil) // what nobody wants is removed
 		}
 	})
 }
@@ -258,7 +258,7 @@ func (p *process) perform(now vrrp.Instant) {
 			}
 			p.m.w.send(p.m, e)
 		case node.Want:
-			p.want(e.Gen, e.Want)
+			p.want(e.Gen, e.Want, e.Beside)
 		}
 	}
 	p.out = p.out[:0]

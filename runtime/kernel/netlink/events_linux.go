@@ -17,6 +17,33 @@ type events struct {
 	file    *os.File
 	changed chan struct{} // has one token as long as there is news
 	lost    atomic.Uint64 // how often the buffer overflowed
+
+	ours      atomic.Pointer[prefixes] // of routes, as wanted last
+	following bool                     // of the owner's goroutine
+}
+
+// follow has the kernel tell of routes and rules, as long as any are wanted.
+func (e *events) follow(ours prefixes, on bool) error {
+	e.ours.Store(&ours)
+	if on == e.following {
+		return nil
+	}
+	option := unix.NETLINK_ADD_MEMBERSHIP
+	if !on {
+		option = unix.NETLINK_DROP_MEMBERSHIP
+	}
+	raw, err := e.file.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var failed error
+	err = raw.Control(func(fd uintptr) {
+		for _, group := range []int{unix.RTNLGRP_IPV4_ROUTE, unix.RTNLGRP_IPV6_ROUTE, unix.RTNLGRP_IPV4_RULE, unix.RTNLGRP_IPV6_RULE} {
+			failed = errors.Join(failed, unix.SetsockoptInt(int(fd), unix.SOL_NETLINK, option, group))
+		}
+	})
+	e.following = on
+	return errors.Join(err, failed)
 }
 
 func openEvents(buffer int) (*events, error) {
@@ -33,7 +60,9 @@ func openEvents(buffer int) (*events, error) {
 		_ = unix.Close(fd)
 		return nil, fmt.Errorf("subscribe to netlink events: %w", err)
 	}
-	return &events{file: os.NewFile(uintptr(fd), "netlink events"), changed: make(chan struct{}, 1)}, nil
+	e := &events{file: os.NewFile(uintptr(fd), "netlink events"), changed: make(chan struct{}, 1)}
+	e.ours.Store(&prefixes{})
+	return e, nil
 }
 
 // listen passes on that there is news until the socket is closed, which is its only way
@@ -41,7 +70,7 @@ func openEvents(buffer int) (*events, error) {
 func (e *events) listen() error {
 	buf := make([]byte, 64<<10)
 	for {
-		_, err := e.file.Read(buf)
+		n, err := e.file.Read(buf)
 		switch {
 		case errors.Is(err, os.ErrClosed):
 			return nil
@@ -49,6 +78,8 @@ func (e *events) listen() error {
 			e.lost.Add(1)
 		case err != nil:
 			return fmt.Errorf("listen to netlink events: %w", err)
+		case !worthALook(buf[:n], *e.ours.Load()):
+			continue
 		}
 		select {
 		case e.changed <- struct{}{}:

@@ -23,6 +23,7 @@ const (
 type host struct {
 	sockets map[int]*nl.SocketHandle
 	links   map[string]*link // as last read
+	strict  *host            // for things; nil in a host that is not asked for them
 }
 
 func openHost() (*host, error) {
@@ -40,7 +41,12 @@ func openHost() (*host, error) {
 	return &host{sockets: map[int]*nl.SocketHandle{unix.NETLINK_ROUTE: {Socket: s}}}, nil
 }
 
-func (h *host) close() { h.sockets[unix.NETLINK_ROUTE].Close() }
+func (h *host) close() {
+	h.sockets[unix.NETLINK_ROUTE].Close()
+	if h.strict != nil {
+		h.strict.close()
+	}
+}
 
 func (h *host) execute(req *nl.NetlinkRequest, kind uint16) ([][]byte, error) {
 	req.Sockets = h.sockets
@@ -49,6 +55,9 @@ func (h *host) execute(req *nl.NetlinkRequest, kind uint16) ([][]byte, error) {
 
 // Apply implements kernel.Host.
 func (h *host) Apply(op kernel.Op) error {
+	if op.Thing != (kernel.Thing{}) {
+		return h.applyThing(op)
+	}
 	l, ok := h.links[op.Interface]
 	if !ok {
 		return syscall.ENODEV
@@ -90,7 +99,7 @@ func (h *host) replace(l *link, op kernel.Op) (err error) {
 }
 
 // Read implements kernel.Host.
-func (h *host) Read() (kernel.Reading, error) {
+func (h *host) Read(things bool) (kernel.Reading, error) {
 	var r kernel.Reading
 	rawLinks, err := h.dump(linksRequest, unix.RTM_NEWLINK)
 	if err != nil {
@@ -129,7 +138,10 @@ func (h *host) Read() (kernel.Reading, error) {
 			r.Links[k].Addresses = append(r.Links[k].Addresses, a.prefix)
 		}
 	}
-	return r, nil
+	if things && h.strict != nil {
+		r.Things, err = h.things()
+	}
+	return r, err
 }
 
 func (h *host) dump(request func() *nl.NetlinkRequest, kind uint16) (raw [][]byte, err error) {

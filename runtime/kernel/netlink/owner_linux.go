@@ -63,8 +63,9 @@ type Owner struct {
 }
 
 type wish struct {
-	gen  uint64
-	want kernel.State
+	gen    uint64
+	want   kernel.State
+	beside kernel.Things
 }
 
 // Open makes the sockets on the calling thread, looks, and starts the owner's goroutine
@@ -86,6 +87,10 @@ func open(opt Options, buffer int) (*Owner, error) {
 	}
 	host, err := openHost()
 	if err != nil {
+		return nil, errors.Join(err, events.file.Close())
+	}
+	if host.strict, err = openStrict(); err != nil {
+		host.close()
 		return nil, errors.Join(err, events.file.Close())
 	}
 	o := &Owner{
@@ -114,10 +119,11 @@ func (o *Owner) run() {
 // Adoptable is what was ours and installed when Open looked.
 func (o *Owner) Adoptable() kernel.State { return o.adoptable }
 
-// Want replaces the wanted state. It does not block; of several in a row the last counts.
-func (o *Owner) Want(gen uint64, want kernel.State) {
+// Want replaces the wanted state, with what is wanted beside the addresses. It does not
+// block; of several in a row the last counts.
+func (o *Owner) Want(gen uint64, want kernel.State, beside kernel.Things) {
 	o.mu.Lock()
-	o.pending = &wish{gen, want}
+	o.pending = &wish{gen, want, beside}
 	o.mu.Unlock()
 	o.nudge()
 }
@@ -151,7 +157,7 @@ func (o *Owner) Conflicts(ctx context.Context, want kernel.State) ([]kernel.Refu
 	var err error
 	asked := o.askFor(ctx, func() {
 		var r kernel.Reading
-		if r, err = o.host.Read(); err == nil {
+		if r, err = o.host.Read(false); err == nil {
 			out = o.ledger.Conflicts(want, r)
 		}
 	})
@@ -165,7 +171,7 @@ func (o *Owner) Installed(ctx context.Context, want kernel.State) (kernel.State,
 	var err error
 	asked := o.askFor(ctx, func() {
 		var r kernel.Reading
-		if r, err = o.host.Read(); err == nil {
+		if r, err = o.host.Read(false); err == nil {
 			for _, i := range r.Installed {
 				out = out.Add(i.Address)
 			}
@@ -181,7 +187,7 @@ func (o *Owner) Links(ctx context.Context) ([]kernel.Link, error) {
 	var err error
 	asked := o.askFor(ctx, func() {
 		var r kernel.Reading
-		if r, err = o.host.Read(); err == nil {
+		if r, err = o.host.Read(false); err == nil {
 			out = o.own(r.Links)
 		}
 	})
@@ -250,13 +256,20 @@ func (o *Owner) loop() {
 // round does what is to be done and returns when the next one is due.
 func (o *Owner) round() time.Duration {
 	o.mu.Lock()
-	if wish := o.pending; wish != nil {
+	wish := o.pending
+	if wish != nil {
 		o.ledger.Adopt(o.adopt)
 		o.ledger.Disown(o.disown)
-		o.ledger.Want(wish.gen, wish.want)
 		o.pending, o.adopt, o.disown = nil, nil, nil
 	}
 	o.mu.Unlock()
+	if wish != nil {
+		if err := o.events.follow(prefixesOf(wish.beside), len(wish.beside) > 0); err != nil {
+			o.problem(err) // the audit looks all the same
+		}
+		o.ledger.Surround(wish.beside)
+		o.ledger.Want(wish.gen, wish.want)
+	}
 	if err := o.ledger.Round(o.now(), watched{o}, o.opt.Report); err != nil {
 		o.problem(err)
 		return o.now() + lookAgain
@@ -280,8 +293,8 @@ type watched struct{ o *Owner }
 
 func (w watched) Apply(op kernel.Op) error { return w.o.host.Apply(op) }
 
-func (w watched) Read() (kernel.Reading, error) {
-	r, err := w.o.host.Read()
+func (w watched) Read(things bool) (kernel.Reading, error) {
+	r, err := w.o.host.Read(things)
 	if err == nil {
 		w.o.tell(w.o.own(r.Links))
 	}

@@ -68,8 +68,8 @@ func inside[T any](t *testing.T, n *netns.NS, open func() (T, error)) T {
 // visible leaves out what the fake does not have: the loopback and link-local addresses.
 type visible struct{ *host }
 
-func (v visible) Read() (kernel.Reading, error) {
-	all, err := v.host.Read()
+func (v visible) Read(things bool) (kernel.Reading, error) {
+	all, err := v.host.Read(things)
 	var r kernel.Reading
 	for _, l := range all.Links {
 		if l.Name != "lo" {
@@ -167,12 +167,12 @@ func gen(want uint64) func(kernel.Report) bool {
 func TestEveryWantIsAnsweredAlsoWhenNothingIsToBeDone(t *testing.T) {
 	o, said := run(t, space(t), nil)
 	for g := uint64(1); g <= 3; g++ {
-		o.Want(g, on("eth0", "10.0.0.9/32"))
+		o.Want(g, on("eth0", "10.0.0.9/32"), nil)
 		if r := await(t, said, "an answer", gen(g)).report; len(r.Have) != 1 || len(r.Refused) != 0 {
 			t.Errorf("gen %d: %+v", g, r)
 		}
 	}
-	o.Want(4, nil)
+	o.Want(4, nil, nil)
 	if r := await(t, said, "the release", gen(4)).report; len(r.Have) != 0 {
 		t.Errorf("left: %v", r.Have)
 	}
@@ -182,9 +182,9 @@ func TestOfManyWantsTheLastCounts(t *testing.T) {
 	n := space(t)
 	o, said := run(t, n, nil)
 	for g := uint64(1); g <= 1000; g++ {
-		o.Want(g, on("eth0", fmt.Sprintf("10.0.%d.9/32", g%7)))
+		o.Want(g, on("eth0", fmt.Sprintf("10.0.%d.9/32", g%7)), nil)
 	}
-	o.Want(1001, on("eth0", "10.0.0.1/32", "10.0.0.2/32"))
+	o.Want(1001, on("eth0", "10.0.0.1/32", "10.0.0.2/32"), nil)
 	r := await(t, said, "the last", gen(1001)).report
 	if !r.Have.Equal(on("eth0", "10.0.0.1/32", "10.0.0.2/32")) {
 		t.Errorf("have %v", r.Have)
@@ -224,11 +224,11 @@ func TestARemovedAddressIsBackWithin50ms(t *testing.T) {
 	n := space(t)
 	o, said := run(t, n, nil)
 	vip := on("eth0", "10.0.0.9/32")
-	o.Want(1, vip)
+	o.Want(1, vip, nil)
 	await(t, said, "the address", gen(1))
 	other := inside(t, n, openHost) // ip(8) takes longer to start than we allow
 	defer other.close()
-	if _, err := other.Read(); err != nil {
+	if _, err := other.Read(false); err != nil {
 		t.Fatal(err)
 	}
 	var took [5]time.Duration
@@ -253,7 +253,7 @@ func TestTheSixthRemovalIsReportedAndLeftAlone(t *testing.T) {
 	n := space(t)
 	o, said := run(t, n, nil)
 	vip := on("eth0", "10.0.0.9/32")
-	o.Want(1, vip)
+	o.Want(1, vip, nil)
 	await(t, said, "the address", gen(1))
 	for range 5 {
 		ip(t, n, "ip addr del 10.0.0.9/32 dev eth0")
@@ -278,13 +278,13 @@ func TestOverflowingEventsCostALookAndNothingElse(t *testing.T) {
 		}, 1) // the kernel makes it its minimum
 	})
 	vip := on("eth0", "10.0.0.9/32")
-	o.Want(1, vip)
+	o.Want(1, vip, nil)
 	go o.loop() // nobody listens to the events yet
 	t.Cleanup(func() { _ = o.Close() })
 	await(t, said, "the address", gen(1))
 	other := inside(t, n, openHost)
 	defer other.close()
-	if _, err := other.Read(); err != nil {
+	if _, err := other.Read(false); err != nil {
 		t.Fatal(err)
 	}
 	for k := range 200 {
@@ -314,15 +314,15 @@ func TestAStrangersAddressIsAConflictUntilItIsAdopted(t *testing.T) {
 	if err != nil || len(conflicts) != 1 || conflicts[0].Address != vips[1] {
 		t.Errorf("conflicts %v, %v", conflicts, err)
 	}
-	o.Want(1, vips)
+	o.Want(1, vips, nil)
 	r := await(t, said, "the conflict", gen(1)).report
 	if !r.Have.Equal(vips[:1]) || len(r.Refused) != 1 || !r.Refused[0].Foreign {
 		t.Errorf("%+v", r)
 	}
 	o.Adopt(vips)
-	o.Want(1, vips)
+	o.Want(1, vips, nil)
 	await(t, said, "the adoption", func(r kernel.Report) bool { return r.Have.Equal(vips) && len(r.Refused) == 0 })
-	o.Want(2, nil)
+	o.Want(2, nil, nil)
 	await(t, said, "the release", gen(2))
 	if got := listed(t, n); got != "10.0.0.1/24" {
 		t.Errorf("left: %s", got)
@@ -334,7 +334,7 @@ func TestAnotherProcessAdoptsByTagAndByRecord(t *testing.T) {
 	n := space(t)
 	first, said := run(t, n, nil)
 	vips := on("eth0", "10.0.0.8/32", "10.0.0.9/32")
-	first.Want(1, vips)
+	first.Want(1, vips, nil)
 	await(t, said, "the addresses", gen(1))
 	if err := first.Close(); err != nil {
 		t.Fatal(err)
@@ -354,12 +354,12 @@ func TestAnotherProcessAdoptsByTagAndByRecord(t *testing.T) {
 	}
 	monitor := inside(t, n, openHost)
 	defer monitor.close()
-	second.Want(2, vips)
+	second.Want(2, vips, nil)
 	r := await(t, said, "the answer", gen(2)).report
 	if !r.Have.Equal(vips) || len(r.Removed) != 0 {
 		t.Errorf("%+v", r)
 	}
-	reading, err := monitor.Read()
+	reading, err := monitor.Read(false)
 	if err != nil || !strings.Contains(reading.String(), "10.0.0.9/32 proto 0xc8") {
 		t.Errorf("the tag is not back: %v, %v", reading, err)
 	}
@@ -387,7 +387,7 @@ func TestLinksAreToldAtTheStartAndWhenTheyChange(t *testing.T) {
 	if !first.Up || first.MAC.String() != mac.String() || first.MTU != 1500 || first.Addresses[0].String() != "10.0.0.1/24" {
 		t.Errorf("at the start: %+v", first)
 	}
-	o.Want(1, on("eth0", "10.0.0.9/32"))
+	o.Want(1, on("eth0", "10.0.0.9/32"), nil)
 	await(t, said, "the address", gen(1))
 	if links, err := o.Links(context.Background()); err != nil || len(links) != 2 || strings.Contains(fmt.Sprint(links), "10.0.0.9") {
 		t.Errorf("links %v, %v", links, err)
@@ -417,7 +417,7 @@ func TestLinksAreToldAtTheStartAndWhenTheyChange(t *testing.T) {
 func TestIPv6IsInstalledWithoutDetectionAndDeprecated(t *testing.T) {
 	n := space(t)
 	o, said := run(t, n, nil)
-	o.Want(1, on("eth0", "2001:db8::9/128"))
+	o.Want(1, on("eth0", "2001:db8::9/128"), nil)
 	await(t, said, "the address", gen(1))
 	var out []byte
 	err := n.Do(func() (err error) {
@@ -437,7 +437,7 @@ func TestTheKernelsReasonIsInTheRefusal(t *testing.T) {
 		t.Fatal(err)
 	}
 	o, said := run(t, n, nil)
-	o.Want(1, on("eth0", "2001:db8::9/128", "10.0.0.9/32"))
+	o.Want(1, on("eth0", "2001:db8::9/128", "10.0.0.9/32"), nil)
 	r := await(t, said, "the refusal", gen(1)).report
 	if len(r.Have) != 1 || len(r.Refused) != 1 || !strings.HasPrefix(r.Refused[0].Err, syscall.EACCES.Error()) {
 		t.Errorf("%+v", r)
@@ -449,7 +449,7 @@ func TestAfterCloseQuestionsAreAnsweredWithAnError(t *testing.T) {
 	if err := o.Close(); err != nil {
 		t.Fatal(err)
 	}
-	o.Want(9, nil) // does not block
+	o.Want(9, nil, nil) // does not block
 	if _, err := o.Links(context.Background()); !errors.Is(err, ErrClosed) {
 		t.Errorf("got %v", err)
 	}

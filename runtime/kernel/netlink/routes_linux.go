@@ -51,20 +51,11 @@ func OpenRoutes(changed func()) (*Routes, error) {
 		_ = unix.Close(fd)
 		return nil, fmt.Errorf("bind a netlink socket for routes: %w", err)
 	}
-	h, err := openHost()
+	h, err := openStrict()
 	if err != nil {
 		_ = unix.Close(fd)
 		return nil, err
 	}
-	// A table that does not exist ends its dump with an error and its reason in one
-	// message, which the library takes for an echo of the request and reads beyond.
-	if err := h.sockets[unix.NETLINK_ROUTE].Socket.SetExtAck(false); err != nil {
-		h.close()
-		_ = unix.Close(fd)
-		return nil, fmt.Errorf("set up a netlink socket for routes: %w", err)
-	}
-	// Older kernels give all tables then, which costs time and no truth.
-	_ = unix.SetsockoptInt(h.sockets[unix.NETLINK_ROUTE].Socket.GetFd(), unix.SOL_NETLINK, unix.NETLINK_GET_STRICT_CHK, 1)
 	r := &Routes{changed: changed, events: os.NewFile(uintptr(fd), "netlink routes"), host: h, ended: make(chan struct{}), have: map[Route]bool{}}
 	go r.listen()
 	return r, nil
