@@ -75,7 +75,7 @@ func TestGitOpsPull(t *testing.T) {
 
 	o.edit("160 - 50", "90 + 20")
 	o.run(0, "git", "commit", "-q", "-S", "-am", "the other one")
-	has(t, o.run(1, "pull/hafile-pull", clone), "rank 0 must be the preferred one")
+	has(t, o.run(4, "pull/hafile-pull", clone), "HA1411", "rank 0 must be the preferred one")
 	o.edit("90 + 20", "90 - 20")
 	o.run(0, "git", "commit", "-q", "-S", "-am", "lower than what the other one runs")
 	has(t, o.run(4, "pull/hafile-pull", clone), "HA3004")

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"hafile/lang"
+	"hafile/lang/diag"
 	"hafile/lang/diff"
 	"hafile/lang/planfile"
 	"hafile/lang/render"
@@ -136,9 +137,20 @@ func (c *cli) compiled(v *view, target string, vars *varFlags, node func(*lang.R
 		if err := v.diagnostics(conf.diags, conf.sources); err != nil {
 			return nil, err
 		}
-		return nil, exit(exitError)
+		return nil, exit(refusedBy(conf.diags))
 	}
 	return conf, nil
+}
+
+// refusedBy tells files that are wrong from sound ones that a policy or a precondition of
+// theirs refuses.
+func refusedBy(ds diag.Diagnostics) int {
+	for i := range ds {
+		if d := &ds[i]; d.Severity == diag.Error && d.Code != "HA1411" && d.Code != "HA1412" {
+			return exitError
+		}
+	}
+	return exitRefused
 }
 
 // limited takes over what the files let plan and apply do, where -max-impact says nothing.

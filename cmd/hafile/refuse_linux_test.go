@@ -5,10 +5,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
 
+	"hafile/lang/story"
 	"hafile/runtime/lab"
 	"hafile/runtime/lab/netns"
 )
@@ -80,6 +82,47 @@ func TestRefusals(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestStaleness: each rule about saved plans with its message and its exit code, asked of
+// a daemon whose role changes meanwhile; what is refused changes nothing.
+func TestStaleness(t *testing.T) {
+	g := rollingGroup()
+	l := g.up(t)
+	must(t, l.AwaitOwner(t.Context(), groupVIP, "a", g.down(g.a.priority)+noise))
+	c, dir := newConsole(t, l), t.TempDir()
+	plan := func(name string, priority int, args ...string) string {
+		t.Helper()
+		edited, file := g, filepath.Join(dir, name)
+		edited.b.priority = priority
+		c.exits(0, "b", append(append([]string{"plan", "-node=b", "-out=" + file}, args...), edited.files(t))...)
+		return file
+	}
+	lower, lowest, short := plan("lower.plan", 90), plan("lowest.plan", 80), plan("short.plan", 90, "-expires=1ms")
+	raw, err := os.ReadFile(lower)
+	must(t, err)
+	foreign := filepath.Join(dir, "foreign.plan")
+	must(t, os.WriteFile(foreign, regexp.MustCompile(`"lineage": "[^"]*"`).ReplaceAll(raw, []byte(`"lineage": "b7c0ffee"`)), 0o600))
+
+	before := c.exits(0, "b", "show", "-json")
+	has(t, c.exits(6, "a", "apply", lower), "HA3001", "this plan is for node b", "hafile plan -node a")
+	has(t, c.exits(5, "b", "apply", foreign), "HA3002", "against another daemon", "run hafile plan again")
+	has(t, c.exits(5, "b", "apply", short), "HA3008", "this plan has expired", "run hafile plan again")
+	must(t, l.Do(t.Context(), story.Event{Kind: story.Stop, On: "a"}))
+	must(t, l.AwaitOwner(t.Context(), groupVIP, "b", g.down(g.b.priority)+noise))
+	has(t, c.exits(5, "b", "apply", lower), "HA3006", "instance.web moves instead of none", "was backup when planned and is active now")
+	if after := c.exits(0, "b", "show", "-json"); after != before {
+		t.Errorf("something was applied: %s", after)
+	}
+
+	must(t, l.Do(t.Context(), story.Event{Kind: story.Start, On: "a"}))
+	must(t, l.AwaitOwner(t.Context(), groupVIP, "a", g.down(g.a.priority)+noise))
+	lower = plan("again.plan", 90)
+	has(t, c.exits(0, "b", "apply", lower), "plan 2 is running")
+	has(t, c.exits(0, "b", "apply", lower), "is running already", "nothing to do")
+	has(t, c.exits(5, "b", "apply", lowest), "HA3005", "now plan 2 (", "by root", "run hafile plan again")
+	g.b.priority = 90
+	has(t, c.exits(0, "b", "plan", "-node=b", "-detailed-exitcode", g.files(t)), "No changes")
 }
 
 // TestNeighbourInAnotherDialect: a router that would share a VRID with somebody whom it

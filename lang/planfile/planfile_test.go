@@ -80,8 +80,8 @@ func TestRefusedToRead(t *testing.T) {
 	tests := []struct {
 		name, text, code, says string
 	}{
-		{"nothing", "", CodeUnreadable, "unexpected end"},
-		{"no JSON", "hafile {}", CodeUnreadable, "invalid character"},
+		{"nothing", "", CodeUnreadable, "it is not JSON"},
+		{"no JSON", "hafile {}", CodeUnreadable, "it is not JSON"},
 		{"another document", `{"a": 1}`, CodeUnreadable, "no format_version"},
 		{"two documents", edit("", "{}"), CodeUnreadable, "after top-level"},
 		{"half of one", edit("\n}\n", "\n"), CodeUnreadable, "unexpected end"},
@@ -167,6 +167,24 @@ func TestAgainstNoDaemon(t *testing.T) {
 	}
 }
 
+// two instances with these priorities.
+func two(first, second uint8) *plan.Plan {
+	p := pair(first)
+	in := pair(second).Desired.Instances[0]
+	in.Address, in.Name, in.VRID = "instance.VI_2", "VI_2", in.VRID+1
+	in.VIPs[0].Address = netip.MustParsePrefix("172.29.88.223/32")
+	p.Desired.Instances = append(p.Desired.Instances, in)
+	return p
+}
+
+// present is a daemon that runs both, in these roles.
+func present(first, second string) Running {
+	r := running(first)
+	r.Plan = two(101, 101)
+	r.Present.Roles["instance.VI_2"] = second
+	return r
+}
+
 func TestCheck(t *testing.T) {
 	lowered := func() *Document { return documentOf(pair(90), running("backup")) } // on a backup nobody notices
 	tests := []struct {
@@ -206,6 +224,9 @@ func TestCheck(t *testing.T) {
 			code: CodeConfigMoved, exit: ExitStale, says: "against an empty daemon"},
 		{name: "role moved, more harm", doc: lowered(),
 			code: CodeRoleMoved, exit: ExitStale, says: "moves instead of none: instance.VI_1 was backup when planned and is active now"},
+		{name: "another instance would move than the one that was to",
+			doc: documentOf(two(90, 90), present("active", "backup")), now: func(r *Running) { *r = present("active", "active") },
+			code: CodeRoleMoved, exit: ExitStale, says: "instance.VI_2 moves instead of none: instance.VI_2 was backup when planned and is active now"},
 		{name: "role moved, no more harm", doc: document(), now: func(r *Running) { r.Present.Roles["instance.VI_1"] = "backup" },
 			note: "instance.VI_1 was active when planned and is backup now; the impact is no worse than planned"},
 		{name: "expired", doc: document(), at: Lifetime + time.Second, code: CodeExpired, exit: ExitStale, says: "2026-11-22T16:00:00Z"},

@@ -41,8 +41,8 @@ func Check(d *Document, r Running, now time.Time) Verdict {
 		v.Problem = alreadyApplied(d, r)
 	case d.Base.Digest != r.Digest(), d.Base.Lineage != "" && d.Base.Serial != r.Serial:
 		v.Problem = configMoved(d, r)
-	case v.Summary.Worst.Rank() > d.Summary.Worst.Rank():
-		v.Problem = roleMoved(d, r, v.Summary)
+	case worse(d.Changes, v.Changes) != nil:
+		v.Problem = roleMoved(d, r, worse(d.Changes, v.Changes))
 	case expired(d, now):
 		v.Problem = tooOld(d)
 	default:
@@ -116,10 +116,31 @@ func configMoved(d *Document, r Running) *Problem {
 	}
 }
 
-func roleMoved(d *Document, r Running, now diff.Summary) *Problem {
+// worse is the first change that does more now than it was planned to do. One by one: who
+// has agreed to move one address has not agreed to move another.
+func worse(planned, now []diff.Change) *moreHarm {
+	then := map[plan.Addr]diff.Class{}
+	for i := range planned {
+		then[planned[i].Address] = planned[i].Impact.Class
+	}
+	for i := range now {
+		c := &now[i]
+		if was := then[c.Address]; c.Impact.Class.Rank() > max(was.Rank(), diff.None.Rank()) {
+			return &moreHarm{c.Address, was, c.Impact.Class}
+		}
+	}
+	return nil
+}
+
+type moreHarm struct {
+	of      plan.Addr
+	was, is diff.Class
+}
+
+func roleMoved(d *Document, r Running, h *moreHarm) *Problem {
 	return &Problem{
 		Code: CodeRoleMoved, Exit: ExitStale,
-		Summary: fmt.Sprintf("this plan would now do more harm: %s instead of %s", now.Worst, d.Summary.Worst),
+		Summary: fmt.Sprintf("this plan would now do more harm: %s %s instead of %s", h.of, h.is, h.was),
 		Detail:  roles(d, r) + "run hafile plan again and look at the impact",
 	}
 }
