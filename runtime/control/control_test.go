@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"syscall"
@@ -477,6 +478,55 @@ func TestConnectionsAreCapped(t *testing.T) {
 	_ = c.SetReadDeadline(time.Now().Add(5 * time.Second))
 	if _, err := c.Read(make([]byte, 1)); !errors.Is(err, io.EOF) && !errors.Is(err, syscall.ECONNRESET) {
 		t.Errorf("one more than the cap is served: %v", err)
+	}
+}
+
+// A body that is announced and never comes holds no connection: a look reads none.
+func TestABodyThatNeverComesIsNotWaitedFor(t *testing.T) {
+	t.Parallel()
+	r := serve(t)
+	for _, ask := range []string{"GET /v1/status", "GET /v1/nothing", "POST /v1/confirm"} {
+		c, err := net.Dial("unix", r.socket)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		fmt.Fprintf(c, "%s HTTP/1.1\r\nHost: hafile\r\nContent-Length: 1000\r\n\r\n", ask)
+		_ = c.SetReadDeadline(time.Now().Add(leftWait + 5*time.Second))
+		if raw, err := io.ReadAll(c); err != nil {
+			t.Errorf("%s: the daemon still waits: %v after %q", ask, err, raw)
+		}
+	}
+}
+
+// A thousand clients at once, most of which say half of something: no more than the cap are
+// held, and when they have had their time an honest one is answered.
+func TestAThousandClientsAreBoundedAndPass(t *testing.T) {
+	if testing.Short() {
+		t.Skip("waits for the header deadline")
+	}
+	t.Parallel()
+	r := serve(t)
+	before := runtime.NumGoroutine()
+	for i := range 1000 {
+		c, err := net.Dial("unix", r.socket)
+		if err != nil {
+			continue
+		}
+		defer c.Close()
+		_, _ = io.WriteString(c, []string{"", "GET", "GET /v1/status HTTP/1.1\r\nHost: h\r\n", "POST /v1/plan HTTP/1.1\r\nHost: h\r\nContent-Length: 99999999999\r\n\r\n{"}[i%4])
+	}
+	if more := runtime.NumGoroutine() - before; more > 6*writersMax {
+		t.Errorf("a thousand clients cost %d goroutines", more)
+	}
+	for end := time.Now().Add(2 * bodyWait); ; time.Sleep(100 * time.Millisecond) {
+		_, err := r.client.Status(t.Context())
+		if err == nil {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatal(err)
+		}
 	}
 }
 

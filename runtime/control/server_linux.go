@@ -17,6 +17,7 @@ const (
 	bodyMax    = 16 << 20
 	headerWait = 5 * time.Second
 	bodyWait   = 10 * time.Second
+	leftWait   = time.Second     // for what is left of a body that nobody has read
 	lineWait   = 5 * time.Second // to write one line to a reader that does not read
 )
 
@@ -109,7 +110,19 @@ func (s *Server) routes() http.Handler {
 			Detail: fmt.Sprintf("This daemon does not know %s %.100q. Use a hafile of its release, or upgrade the daemon.", r.Method, r.URL.Path),
 		})
 	})
-	return mux
+	return bounded(mux)
+}
+
+// bounded: before it sends an answer net/http reads what is left of a body, and a client
+// that has announced one and sends nothing would hold its connection for ever. Whoever
+// reads a body sets a deadline of its own.
+func bounded(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.ContentLength != 0 {
+			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(leftWait))
+		}
+		h.ServeHTTP(w, r)
+	})
 }
 
 func (s *Server) getStatus(w http.ResponseWriter, _ *http.Request) {
@@ -197,9 +210,15 @@ func posts[R any](do func(context.Context, R, func(Event)) *Problem) http.Handle
 		rc := http.NewResponseController(w)
 		_ = rc.SetReadDeadline(time.Now().Add(bodyWait))
 		var req R
-		err := json.NewDecoder(http.MaxBytesReader(w, r.Body, smallMax)).Decode(&req)
+		dec := json.NewDecoder(http.MaxBytesReader(w, r.Body, smallMax))
+		err := dec.Decode(&req)
+		if err == nil {
+			if _, err = dec.Token(); err == nil {
+				err = errors.New("something follows the request")
+			}
+		}
 		_ = rc.SetReadDeadline(time.Time{})
-		if err != nil && !errors.Is(err, io.EOF) { // nothing is a request without options
+		if !errors.Is(err, io.EOF) { // also at once: nothing is a request without options
 			writeProblem(w, http.StatusBadRequest, badRequest("The body cannot be read: "+err.Error()+". Use this release's hafile."))
 			return
 		}
