@@ -55,6 +55,7 @@ var mayImport = map[string][]string{
 	"runtime/rollout":         {"runtime/control", "lang/plan", "lang/planfile", "lang/diff"}, // order and halting; how nodes are reached is the command's
 	"runtime/store":           {"lang/plan", "runtime/keepalived"},
 	"runtime/drift":           {"runtime/control", "runtime/kernel", "lang/plan"}, // a second opinion beside the daemon's
+	"runtime/peers":           {"lang/plan"},                                      // what members tell each other beside their adverts
 	"runtime/control":         {"lang/plan", "lang/planfile", "lang/diff", "runtime/keepalived"},
 	"runtime/lab/netns":       {},
 	"runtime/lab":             {"runtime/lab/netns", "runtime/control", "runtime/notify/smtpsink", "lang/plan", "lang/diff", "lang/story"},
