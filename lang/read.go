@@ -72,8 +72,11 @@ func (c *compiler) nodeAddress(o *eval.Object, b *eval.Block, arg string, want p
 }
 
 func (c *compiler) statusAddress(n Node, b *eval.Block) {
-	if _, err := netip.ParseAddrPort(n.Status); n.Status != "" && err != nil {
-		c.report(diag.Error, "HA1116", b.At("status"), n.Address, fmt.Sprintf("%q is not ADDRESS:PORT", n.Status),
+	if n.Status == "" {
+		return
+	}
+	if wrong := plan.StatusWrong(n.Status); wrong != "" {
+		c.report(diag.Error, "HA1116", b.At("status"), n.Address, fmt.Sprintf("%q %s", n.Status, wrong),
 			`Write status = "192.0.2.11:7112", or "[2001:db8::11]:7112".`)
 	}
 }

@@ -301,12 +301,25 @@ func (e *edit) vipAdded(address netip.Prefix) Impact {
 	switch {
 	case e.before == nil:
 		i.Reason, i.Pairwise = ReasonInstanceAdded, false
+	case e.holds() && e.picky() != "":
+		return e.dialect(ReasonVIPAdded, e.picky()+" drops adverts with another list of addresses")
 	case e.holds():
 		i.Text = "up at once, gratuitous ARPs"
 	default:
 		return Impact{Class: None, Reason: ReasonStaysBackup, Pairwise: i.Pairwise}
 	}
 	return i
+}
+
+// picky is a member that drops adverts with another list of addresses than its own:
+// keepalived did before 2.3.3, and of others nobody knows. Empty: none does.
+func (e *edit) picky() string {
+	for _, m := range e.others() {
+		if m.Speaks == "keepalived-2.2" || m.Speaks == "other" {
+			return fmt.Sprintf("%s (%s)", m.Node, m.Speaks)
+		}
+	}
+	return ""
 }
 
 func (e *edit) vipRemoved(address netip.Prefix) Impact {
@@ -318,6 +331,9 @@ func (e *edit) vipRemoved(address netip.Prefix) Impact {
 		return Impact{Class: None, Reason: ReasonStaysBackup, Pairwise: i.Pairwise}
 	}
 	i.Text = "from every node that applies this"
+	if p := e.picky(); p != "" && e.before != nil && e.after != nil {
+		i.Text += fmt.Sprintf("; %s drops adverts with another list of addresses and turns active too until it has this", p)
+	}
 	i.Safer = fmt.Sprintf("-allow=release:%s if it is really to disappear", address)
 	return i
 }

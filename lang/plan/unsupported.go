@@ -66,10 +66,6 @@ func (u *unsupported) instance(i *Instance) {
 	say(i.Lease == LeaseStrict, "lease", "lease = %q", i.Lease)
 	say(i.Release != ReleaseHandOver, "release", "release = %q", i.Release)
 	say(i.Auth != nil && i.Auth.Type == AuthHMAC, "auth.type", "authentication by %s", authType(i))
-	for _, m := range i.Members {
-		say(m.Speaks != "", "member", "a member that speaks %s", m.Speaks)
-		say(m.Status != "", "member", "a status address")
-	}
 }
 
 // linkLocalFirst: receivers drop an IPv6 advert in which another address comes first.

@@ -61,6 +61,8 @@ func TestOtherWaysOfTheAdvertsAreSupported(t *testing.T) {
 			i.VIPs = []VIP{{Address: netip.MustParsePrefix("fe80::61/128")}}
 		},
 		"AH":                func(i *Instance) { i.Auth.Type = AuthAH },
+		"a status address":  func(i *Instance) { i.Members[1].Status = "172.29.88.225:7112" },
+		"keepalived":        func(i *Instance) { i.Members[1].Speaks = "keepalived-2.2" },
 		"a multicast group": func(i *Instance) { i.MulticastGroup = netip.MustParseAddr("224.0.0.99") },
 	} {
 		p := pair()
@@ -106,8 +108,6 @@ func TestWhatIsNotInThisReleaseIsSoundAndNamed(t *testing.T) {
 		{"hmac", v3(func(i *Instance) {
 			i.Auth = &Auth{Type: AuthHMAC, Keys: []AuthKey{{ID: 1, Key: Secret{File: "/k"}}}, ActiveKey: 1, Mode: HMACEnforce, AntiReplay: ReplayTime}
 		}), "by hmac"},
-		{"another dialect", in(func(i *Instance) { i.Members[1].Speaks = "keepalived-2.2" }), "keepalived-2.2"},
-		{"a status address", in(func(i *Instance) { i.Members[1].Status = "172.29.88.225:7112" }), "status"},
 		{"a sync group", group, "sync group"},
 		{"keep until the peer has it", func(p *Plan) { p.Removed = []Removal{{From: "instance.old", Release: RemoveKeepUntilPeer}} }, "keep_until_peer"},
 		{"on_fail", func(p *Plan) { p.Desired.Checks[0].OnFail = OnFailRelease }, "on_fail"},

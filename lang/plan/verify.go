@@ -430,8 +430,8 @@ func (v *verifier) members(i *Instance) {
 			v.add("HA1101", i.Address, "member", i.Src, "%s speaks %q, which is none of %s", m.Node, m.Speaks, strings.Join(Dialects, ", "))
 		}
 		if m.Status != "" {
-			if _, err := netip.ParseAddrPort(m.Status); err != nil {
-				v.add("HA1116", i.Address, "member", i.Src, "the status address of %s, %q, is not ADDRESS:PORT", m.Node, m.Status)
+			if wrong := StatusWrong(m.Status); wrong != "" {
+				v.add("HA1116", i.Address, "member", i.Src, "the status address of %s, %q, %s", m.Node, m.Status, wrong)
 			}
 		}
 		if m.Address.IsValid() && FamilyOf(m.Address) != i.Family {
@@ -441,6 +441,19 @@ func (v *verifier) members(i *Instance) {
 	if len(i.Members) > 0 && !self {
 		v.add("HA1402", i.Address, "member", i.Src, "%s is not a member", v.plan.Node)
 	}
+}
+
+// StatusWrong says what keeps a status address from being one; empty if nothing does.
+// It is where a node listens and where the others ask, so that it names one address.
+func StatusWrong(s string) string {
+	at, err := netip.ParseAddrPort(s)
+	switch {
+	case err != nil:
+		return "is not ADDRESS:PORT"
+	case at.Addr().IsUnspecified(), at.Addr().IsMulticast(), at.Port() == 0:
+		return "is none that others could ask"
+	}
+	return ""
 }
 
 // Dialects are what a member can speak that is not hafile.
