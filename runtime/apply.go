@@ -343,6 +343,7 @@ func (d *daemon) commit(r *running, left *adoption) {
 	d.roles.settle(r.plan, &snap)
 	d.health.Apply(checks)
 	d.watchRoutes(r.plan)
+	d.others.apply(r.plan)
 	d.lookAgain()
 }
 

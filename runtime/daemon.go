@@ -78,6 +78,7 @@ type daemon struct {
 	hub     *control.Hub
 	server  *control.Server
 	sockets *sockets
+	others  *others
 	links   links
 	roles   roles
 
@@ -190,6 +191,7 @@ func (d *daemon) openNetwork(left *store.Owned) (err error) {
 		return err
 	}
 	d.sockets = &sockets{engine: d.engine, open: map[node.Place]*pair{}}
+	d.others = newOthers(d.log, d.answer, func() {})
 	return nil
 }
 

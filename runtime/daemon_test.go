@@ -188,7 +188,7 @@ func (m *machine) document(p *plan.Plan) *planfile.Document {
 		m.t.Fatal(err)
 	}
 	s := m.status()
-	now := planfile.Running{Node: s.Node, Lineage: r.Lineage, Serial: r.Status.Serial, Plan: r.Plan}
+	now := planfile.Running{Node: s.Node, Lineage: r.Lineage, Serial: r.Status.Serial, Plan: r.Plan, Peers: control.PeersOf(s.Members)}
 	now.Present.Roles = map[plan.Addr]string{}
 	for _, in := range s.Instances {
 		now.Present.Roles[in.Address] = in.Role

@@ -1,6 +1,7 @@
 package runtime
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	"hafile/lang/plan"
 	"hafile/runtime/control"
 	"hafile/runtime/node"
+	"hafile/runtime/peers"
 	"hafile/runtime/vrrp"
 )
 
@@ -17,15 +19,19 @@ const codeGuard = "HA3108"
 
 // guards asks the guard of every instance that runs and that the plan touches. The guard
 // of the running plan counts, so that to delete it is no way round; an instance that is
-// new has nobody to protect. What is not known of a member fails the guard: a backup
-// sends nothing. -allow=guard:INSTANCE goes on all the same, and the answer says so.
+// new has nobody to protect. The members are asked now. What is not known of one fails the
+// guard: a backup sends nothing, and may have no status address. -allow=guard:INSTANCE goes on all the same, and the answer says so.
 func (t *transaction) guards(snap *node.Snapshot) *control.Problem {
+	var known map[string]peers.Peer
 	for _, a := range t.touched() {
 		in := t.before.plan.Desired.Instance(a)
 		if in == nil || in.Guard == nil {
 			continue
 		}
-		asked := guarded{plan: t.before.plan, in: in, now: snap.Now}
+		if known == nil {
+			known = t.d.others.watcher.Ask(context.Background())
+		}
+		asked := guarded{plan: t.before.plan, in: in, now: snap.Now, known: known}
 		for i := range snap.Instances {
 			if snap.Instances[i].Address == a {
 				asked.is = &snap.Instances[i]
@@ -89,15 +95,17 @@ type guarded struct {
 	in   *plan.Instance
 	is   *node.Instance // nil: it does not run
 	now  vrrp.Instant
+	// known is what the members say of themselves.
+	known map[string]peers.Peer
 }
 
 // unmet says what is missing, in the order in which the language lists it.
 func (g guarded) unmet(wall time.Time) []string {
 	var why []string
 	guard := g.in.Guard
-	live, unknown := g.members()
-	if len(live) < guard.MinLivePeers {
-		why = append(why, fmt.Sprintf("min_live_peers = %d, and %d of the other members are known to live%s", guard.MinLivePeers, len(live), notKnown(unknown)))
+	m := g.members()
+	if m.live < guard.MinLivePeers {
+		why = append(why, fmt.Sprintf("min_live_peers = %d, and %d of the other members are known to live%s", guard.MinLivePeers, m.live, m))
 	}
 	if quiet := time.Duration(guard.NotWhileFlappingMs) * time.Millisecond; quiet > 0 && g.is != nil && g.is.Since != 0 {
 		if since := g.now.Sub(g.is.Since); since < quiet {
@@ -107,32 +115,49 @@ func (g guarded) unmet(wall time.Time) []string {
 	if !inWindow(guard.Window, wall) {
 		why = append(why, fmt.Sprintf("window = %q, and it is %s here", guard.Window, wall.Format("15:04")))
 	}
-	if guard.RequireBackupReady && len(live) == 0 {
-		why = append(why, "require_backup_ready, and no other member is known to be up and able to take the addresses"+notKnown(unknown))
+	if guard.RequireBackupReady && m.ready == 0 {
+		why = append(why, "require_backup_ready, and no other member is known to be up and able to take the addresses"+m.String())
 	}
 	return why
 }
 
-// members are the others of whom an advert within the silence says that they live, and
-// those of whom nothing says anything.
-func (g guarded) members() (live, unknown []string) {
-	for _, m := range othersOf(g.plan, g.in) {
-		if g.is != nil && slices.ContainsFunc(g.is.Peers, func(p node.Peer) bool {
-			return p.Address == m.Address && p.Priority > 0 && g.now.Sub(p.At) < g.is.Silence
-		}) {
-			live = append(live, m.Node)
-		} else {
-			unknown = append(unknown, m.Node)
-		}
-	}
-	return live, unknown
+// company counts the other members of an instance.
+type company struct {
+	live    int // heard within the silence, or they answer
+	ready   int // among them: they answer for the addresses, or would
+	unfit   []string
+	unknown []string
 }
 
-func notKnown(names []string) string {
-	if len(names) == 0 {
+func (g guarded) members() company {
+	var c company
+	for _, s := range standings(g.plan, g.in, g.is, g.now, g.known) {
+		switch {
+		case s.ready(vipsOf(g.in)), s.heard:
+			c.live, c.ready = c.live+1, c.ready+1
+		case s.in != nil:
+			c.live++
+			c.unfit = append(c.unfit, s.unfit(vipsOf(g.in)))
+		default:
+			c.unknown = append(c.unknown, s.node+": "+s.why)
+		}
+	}
+	return c
+}
+
+// String says what keeps the others from being counted; empty if nothing does.
+func (c company) String() string {
+	var words []string
+	if len(c.unfit) > 0 {
+		words = append(words, strings.Join(c.unfit, ", "))
+	}
+	if len(c.unknown) > 0 {
+		words = append(words, "unknown: "+strings.Join(c.unknown, ", "))
+	}
+	if len(words) == 0 {
 		return ""
 	}
-	return fmt.Sprintf(" (unknown: %s; a backup sends nothing)", strings.Join(names, ", "))
+	return " (" + strings.Join(words, "; ") + ")"
 }
 
 // inWindow: a window may pass midnight, and includes its first minute and not its last.

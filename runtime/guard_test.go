@@ -30,7 +30,7 @@ func TestGuardsAsk(t *testing.T) {
 	}{
 		{"nothing is asked", plan.Guard{}, nil, ""},
 		{"a peer lives", plan.Guard{MinLivePeers: 1}, heard(500*time.Millisecond, 100), ""},
-		{"a peer is silent", plan.Guard{MinLivePeers: 1}, heard(2*time.Second, 100), "0 of the other members are known to live (unknown: b; a backup sends nothing)"},
+		{"a peer is silent", plan.Guard{MinLivePeers: 1}, heard(2*time.Second, 100), "0 of the other members are known to live (unknown: b: it has no status address)"},
 		{"a peer has said goodbye", plan.Guard{MinLivePeers: 1}, heard(time.Millisecond, 0), "unknown: b"},
 		{"it does not run", plan.Guard{MinLivePeers: 1}, nil, "unknown: b"},
 		{"a backup is ready", plan.Guard{RequireBackupReady: true}, heard(0, 100), ""},

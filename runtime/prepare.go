@@ -52,6 +52,7 @@ func (d *daemon) prepare(ctx context.Context, t *transaction) (string, *control.
 		func() *control.Problem { return d.prepareSweeps(t) },
 		func() *control.Problem { return d.preparePrograms(ctx, after, t.changes) },
 		func() *control.Problem { return d.prepareSockets(after) },
+		func() *control.Problem { return d.prepareStatus(after) },
 		func() *control.Problem { return d.prepareAddresses(ctx, after, t.before.plan, t.req.Adopt) },
 		func() *control.Problem { return d.prepareSegment(ctx, t) },
 		func() *control.Problem { return t.ready(ctx) },

@@ -8,8 +8,10 @@ import (
 	"strings"
 	"time"
 
+	"hafile/lang/plan"
 	"hafile/runtime/control"
 	"hafile/runtime/node"
+	"hafile/runtime/peers"
 	"hafile/runtime/store"
 )
 
@@ -35,8 +37,9 @@ func (d *daemon) Retire(_ context.Context, req control.RetireRequest, emit func(
 		result(0, "there is nothing to retire")
 		return nil
 	}
+	known := d.others.watcher.Ask(context.Background())
 	snap := d.engine.Snapshot()
-	if p := notSwept(run, &snap, req.Allow); p != nil {
+	if p := notSwept(run, &snap, known, req.Allow); p != nil {
 		return p
 	}
 	var words []string
@@ -62,11 +65,11 @@ func (d *daemon) Retire(_ context.Context, req control.RetireRequest, emit func(
 }
 
 // notSwept names the members of which nothing shows that they have the new identity.
-func notSwept(run *running, snap *node.Snapshot, allow []string) *control.Problem {
+func notSwept(run *running, snap *node.Snapshot, known map[string]peers.Peer, allow []string) *control.Problem {
 	var missing, words []string
 	for i := range snap.Instances {
 		in := &snap.Instances[i]
-		for _, m := range unswept(run, in) {
+		for _, m := range unswept(run, in, known) {
 			word := "retire:" + m
 			if !slices.Contains(allow, word) && !slices.Contains(missing, m) {
 				missing, words = append(missing, m), append(words, "-allow="+word)
@@ -78,7 +81,7 @@ func notSwept(run *running, snap *node.Snapshot, allow []string) *control.Proble
 	}
 	return &control.Problem{
 		Exit: 4, Code: codeNotSwept, Summary: fmt.Sprintf("%s not known to have the new identity", are(missing)),
-		Detail: fmt.Sprintf("A member that has only the old one would be deaf to this node and become active too. Only an active is heard; where hafile status shows the new identity on the others, apply -retire %s.",
+		Detail: fmt.Sprintf("A member that has only the old one would be deaf to this node and become active too. Only an active is heard, and this member has no status address that says so; where hafile status shows the new identity there, apply -retire %s.",
 			strings.Join(words, " ")),
 	}
 }
@@ -91,15 +94,15 @@ func are(names []string) string {
 }
 
 // unswept are the other members that have not been heard as the current identity of an
-// instance that has former ones.
-func unswept(run *running, in *node.Instance) []string {
+// instance that has former ones, and do not say themselves that they have it.
+func unswept(run *running, in *node.Instance, known map[string]peers.Peer) []string {
 	desired := run.plan.Desired.Instance(in.Address)
 	if desired == nil || !slices.ContainsFunc(run.former, func(f store.Former) bool { return f.Of == in.Address }) {
 		return nil
 	}
 	var out []string
 	for _, m := range othersOf(run.plan, desired) {
-		if !shows(in, addressOf(desired, run.plan.Node, m, in.Peers)) {
+		if !shows(in, addressOf(desired, run.plan.Node, m, in.Peers)) && !run.told(desired, known[m.Node].Said) {
 			out = append(out, m.Node)
 		}
 	}
@@ -109,4 +112,19 @@ func unswept(run *running, in *node.Instance) []string {
 // shows reports whether a member was heard as what the instance is now.
 func shows(in *node.Instance, at netip.Addr) bool {
 	return slices.ContainsFunc(in.Peers, func(p node.Peer) bool { return p.Address == at && p.Current != 0 })
+}
+
+// told reports whether a member says that it has what this instance is now. A password
+// that has changed behind its name is what no answer shows.
+func (r *running) told(in *plan.Instance, said *peers.Said) bool {
+	if said == nil {
+		return false
+	}
+	for _, f := range r.formersOf(in.Address) {
+		if in.Auth != nil && f.AuthType == in.Auth.Type && string(f.Password) != password(in.Auth.Password, r.secrets) {
+			return false
+		}
+	}
+	is := said.Of(in.Address, identityOf(in.Wire()))
+	return is != nil && is.Group == in.GroupDigest()
 }

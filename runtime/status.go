@@ -13,6 +13,7 @@ import (
 	"hafile/lang/planfile"
 	"hafile/runtime/control"
 	"hafile/runtime/node"
+	"hafile/runtime/peers"
 	"hafile/runtime/store"
 	"hafile/runtime/vrrp"
 	"hafile/runtime/vrrp/wire"
@@ -50,13 +51,15 @@ func (d *daemon) Status() *control.Status {
 	if w := d.pending.Load(); w != nil {
 		s.ConfirmBy = &w.until
 	}
-	view := view{run: run.plan, now: snap.Now, wall: d.engine.WallTime, checks: states(s.Checks)}
+	known := d.others.watcher.Known()
+	s.Members = d.members(run.plan, known)
+	view := view{run: run.plan, now: snap.Now, wall: d.engine.WallTime, checks: states(s.Checks), known: known}
 	for i := range snap.Instances {
 		in := view.instance(&snap.Instances[i])
 		for _, k := range run.formersOf(in.Address) {
 			in.Former = append(in.Former, control.Wire{Interface: k.Key.Interface, Family: k.Key.Family, VRID: k.Key.VRID, Version: k.Key.Version, Transport: k.Key.Transport})
 		}
-		in.Unswept = unswept(run, &snap.Instances[i])
+		in.Unswept = unswept(run, &snap.Instances[i], known)
 		s.Instances = append(s.Instances, in)
 	}
 	return s
@@ -96,6 +99,7 @@ func (d *daemon) present(snap *node.Snapshot) diff.Present {
 // asRunning is the daemon as plans see it.
 func (d *daemon) asRunning(run *running, snap *node.Snapshot) planfile.Running {
 	r := planfile.Running{Node: d.nodeName(run), Lineage: d.store.Lineage(), Present: d.present(snap)}
+	r.Peers = control.PeersOf(d.members(run.plan, d.others.watcher.Known()))
 	if run.configured() {
 		r.Serial, r.Plan, r.Since, r.By = run.status.Serial, run.plan, run.status.Since, run.status.By
 	}
@@ -136,6 +140,7 @@ type view struct {
 	now    vrrp.Instant
 	wall   func(vrrp.Instant) time.Time
 	checks map[plan.Addr]plan.CheckState
+	known  map[string]peers.Peer
 }
 
 func (v view) instance(n *node.Instance) control.Instance {
@@ -200,7 +205,13 @@ func (v view) peers(in *plan.Instance, heard []node.Peer) []control.Peer {
 		at := addressOf(in, v.run.Node, m, heard)
 		p, met := byAddress[at]
 		delete(byAddress, at)
-		out = append(out, v.peer(control.Peer{Node: m.Node, Address: at, Priority: m.Priority}, p, met))
+		c := v.peer(control.Peer{Node: m.Node, Address: at, Priority: m.Priority}, p, met)
+		if said := v.known[m.Node].Said; said != nil {
+			if is := said.Of(in.Address, identityOf(in.Wire())); is != nil {
+				c.Role, c.Ready = is.Role, &is.Ready
+			}
+		}
+		out = append(out, c)
 	}
 	strangers := slices.SortedFunc(maps.Keys(byAddress), netip.Addr.Compare)
 	for _, a := range strangers {

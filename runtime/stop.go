@@ -76,6 +76,9 @@ func (d *daemon) release() {
 	if d.health != nil {
 		d.health.Close()
 	}
+	if d.others != nil {
+		d.others.close()
+	}
 	if d.engine != nil {
 		d.engine.Close()
 		d.sockets.close()

@@ -125,6 +125,7 @@ func (d *daemon) event(kind, message string) {
 
 func (d *daemon) checkChanged(a plan.Addr, state plan.CheckState) {
 	d.engine.Check(a, state)
+	d.others.server.Changed()
 	d.hub.Publish(control.Event{Type: "check", Time: time.Now(), Check: &control.CheckChange{Check: a, State: string(state)}})
 }
 
@@ -205,6 +206,7 @@ func (d *daemon) tellTransitions() {
 
 func (d *daemon) transition(t node.Transition) {
 	d.roles.told(&t)
+	d.others.server.Changed()
 	d.lookAgain()
 	at := d.engine.WallTime(t.At)
 	in, run := d.instance(t.Instance)
@@ -314,6 +316,7 @@ func (d *daemon) keepHouse() {
 		d.proven()
 		d.record()
 		d.look()
+		d.others.house()
 		if now := d.inWords(); now != said {
 			said = now
 			tell(d.log, "STATUS="+now)
@@ -323,6 +326,7 @@ func (d *daemon) keepHouse() {
 
 // tidy closes sockets that neither the plan nor a router that is leaving needs.
 func (d *daemon) tidy() {
+	d.others.tidy()
 	d.committing.Lock()
 	defer d.committing.Unlock()
 	resolved := d.resolve(d.running.Load(), nil)

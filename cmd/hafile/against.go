@@ -226,6 +226,7 @@ func runningOf(s *control.Status) *planfile.Running {
 	for _, in := range s.Instances {
 		r.Present.Roles[in.Address] = in.Role
 	}
+	r.Peers = control.PeersOf(s.Members)
 	for _, check := range s.Checks {
 		r.Present.Checks[check.Address] = plan.CheckState(check.State)
 	}

@@ -7,6 +7,7 @@ import (
 
 	"hafile/lang/diag"
 	"hafile/lang/plan"
+	"hafile/lang/planfile"
 	"hafile/lang/render"
 	"hafile/runtime/control"
 	"hafile/runtime/host"
@@ -34,7 +35,7 @@ func hostFacts(p *plan.Plan, status *control.Status) render.Facts {
 		f.Interfaces[in.Interface] = host.DescribeLink(host.Interface(in.Interface))
 	}
 	if status != nil {
-		f.Peers = unheard(status)
+		f.Peers = strings.TrimSpace(unheard(status) + " " + knowledge(status.Members))
 	}
 	return f
 }
@@ -79,6 +80,29 @@ func isHere(p *plan.Plan) bool {
 			return m.Node == p.Node && slices.Contains(local, m.Address)
 		})
 	})
+}
+
+// knowledge is a sentence on the other members.
+func knowledge(members []control.Member) string {
+	var runs, unknown []string
+	for _, m := range members {
+		switch {
+		case !m.Known:
+			unknown = append(unknown, fmt.Sprintf("%s (%s)", m.Node, m.Unknown))
+		case m.Serial == 0:
+			runs = append(runs, fmt.Sprintf("%s runs no plan", m.Node))
+		default:
+			runs = append(runs, fmt.Sprintf("%s runs plan %d (%s), hafile %s", m.Node, m.Serial, planfile.Short(m.Digest), m.HafileVersion))
+		}
+	}
+	var s []string
+	if len(runs) > 0 {
+		s = append(s, strings.Join(runs, "; ")+".")
+	}
+	if len(unknown) > 0 {
+		s = append(s, "What runs elsewhere is unknown: "+strings.Join(unknown, ", ")+".")
+	}
+	return strings.Join(s, " ")
 }
 
 // unheard names the members that have never been heard; a backup is silent, so that this

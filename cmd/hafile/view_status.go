@@ -22,6 +22,9 @@ func (v *view) status(s *control.Status) {
 		return
 	}
 	v.line("plan %d   %s   since %s%s", s.Plan.Serial, s.Plan.Digest, s.Plan.Since.Local().Format("2006-01-02 15:04:05"), by(s.Plan))
+	for _, m := range s.Members {
+		v.line("%s", otherNode(m))
+	}
 	for i := range s.Instances {
 		v.instance(&s.Instances[i])
 	}
@@ -127,6 +130,17 @@ func weight(w int) string {
 	return fmt.Sprintf(", weight %d", w)
 }
 
+// otherNode is a line on another member.
+func otherNode(m control.Member) string {
+	switch {
+	case !m.Known:
+		return fmt.Sprintf("member %s   unknown: %s", m.Node, m.Unknown)
+	case m.Serial == 0:
+		return fmt.Sprintf("member %s   hafile %s, no plan", m.Node, m.HafileVersion)
+	}
+	return fmt.Sprintf("member %s   hafile %s, plan %d   %s", m.Node, m.HafileVersion, m.Serial, m.Digest)
+}
+
 func peer(p control.Peer) string {
 	s := p.Address.String()
 	if p.Node != "" {
@@ -135,6 +149,13 @@ func peer(p control.Peer) string {
 		s += " (a stranger)"
 	}
 	s += fmt.Sprintf("  priority %d", p.Priority)
+	switch {
+	case p.Ready == nil:
+	case *p.Ready:
+		s += fmt.Sprintf("  %s, ready", p.Role)
+	default:
+		s += fmt.Sprintf("  %s, not ready", p.Role)
+	}
 	if p.LastAdvertMs == nil {
 		return s + "  no advert yet"
 	}

@@ -45,6 +45,8 @@ type Base struct {
 	Assumed bool                 `json:"assumed,omitempty"` // the roles follow from the priorities
 	Since   time.Time            `json:"since,omitzero"`    // when the running plan was applied
 	By      string               `json:"by,omitempty"`
+	// Peers are the other members as they were known; nil: nobody was asked.
+	Peers map[string]Peer `json:"peers,omitempty"`
 }
 
 // Inputs is what the plan was compiled from, by hash.

@@ -32,6 +32,8 @@ type FleetNode struct {
 	Changes int          `json:"changes"`
 	Summary diff.Summary `json:"summary"`
 	VIPs    []FleetVIP   `json:"vips,omitempty"`
+	// Unknown are the members of which its daemon knew nothing but their adverts.
+	Unknown []string `json:"unknown_peers,omitempty"`
 }
 
 // FleetVIP is an address that changes its owner, or is without one, in the order of harm.
@@ -50,7 +52,7 @@ func NewFleet(docs []*Document, now time.Time) *Fleet {
 		}
 		f.Nodes = append(f.Nodes, FleetNode{
 			Node: d.Node, Digest: d.Digest, Base: d.Base.Digest, Assumed: d.Base.Assumed,
-			Changes: len(d.Changes), Summary: d.Summary, VIPs: harmed(d.Changes),
+			Changes: len(d.Changes), Summary: d.Summary, VIPs: harmed(d.Changes), Unknown: d.Base.UnknownPeers(),
 		})
 	}
 	return f

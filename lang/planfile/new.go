@@ -43,6 +43,7 @@ func New(in Input) *Document {
 	}
 	d.Blocked = Held(running.Plan, desired, nil)
 	d.Changes, d.Summary = diff.Plans(running.Plan, desired, running.Present)
+	d.Base.Peers = peersThen(running.Peers, d.Changes)
 	return d
 }
 

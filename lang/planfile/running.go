@@ -16,6 +16,7 @@ type Running struct {
 	Since   time.Time  // when the plan was applied
 	By      string     // who applied it
 	Present diff.Present
+	Peers   map[string]Peer // the other members, as the daemon knows them; nil: nobody was asked
 }
 
 // Digest of the running plan; NoBase where there is none.

@@ -23,7 +23,7 @@ type Verdict struct {
 
 // Check says whether a plan still fits what runs. The first rule that fails speaks: no
 // secrets in it, another node, another daemon, already applied, configuration moved, role moved,
-// expired. It is pure; the daemon and `apply` before it ask the same function.
+// peers moved, expired. It is pure; the daemon and `apply` before it ask the same function.
 func Check(d *Document, r Running, now time.Time) Verdict {
 	if p := withoutSecrets(d); p != nil {
 		return Verdict{Problem: p}
@@ -43,6 +43,8 @@ func Check(d *Document, r Running, now time.Time) Verdict {
 		v.Problem = configMoved(d, r)
 	case worse(d.Changes, v.Changes) != nil:
 		v.Problem = roleMoved(d, r, worse(d.Changes, v.Changes))
+	case peersMoved(d, r, v.Changes) != nil:
+		v.Problem = peersMoved(d, r, v.Changes)
 	case expired(d, now):
 		v.Problem = tooOld(d)
 	default:

@@ -54,11 +54,17 @@ func fleetNotes(f *planfile.Fleet) []string {
 	var notes []string
 	changed := 0
 	assumed := false
+	var unknown []string
 	for i := range f.Nodes {
 		if f.Nodes[i].Changes > 0 {
 			changed++
 		}
 		assumed = assumed || f.Nodes[i].Assumed
+		for _, node := range f.Nodes[i].Unknown {
+			if !slices.Contains(unknown, node) {
+				unknown = append(unknown, node)
+			}
+		}
 	}
 	s := fmt.Sprintf("%s, %d with changes.  Worst impact: %s.", plural(len(f.Nodes), "node"), changed, f.Worst)
 	if len(f.Against) > 0 {
@@ -67,6 +73,10 @@ func fleetNotes(f *planfile.Fleet) []string {
 	notes = append(notes, s)
 	if assumed {
 		notes = append(notes, "Roles are assumed, not observed: the preferred member is taken for active, and checks count as unknown.")
+	}
+	if len(unknown) > 0 {
+		slices.Sort(unknown)
+		notes = append(notes, fmt.Sprintf("Unknown to the others but for adverts: %s (no status address, or it does not answer).", names(unknown)))
 	}
 	if len(f.Gone) > 0 {
 		notes = append(notes, fmt.Sprintf("No plan any more, and unchanged until somebody stops it: %s.", names(f.Gone)))

@@ -29,6 +29,35 @@ type Status struct {
 	// ConfirmBy is when the plan before runs again, unless somebody confirms this one.
 	ConfirmBy   *time.Time  `json:"confirm_deadline,omitempty"`
 	Predictions Predictions `json:"predictions"`
+	// Members are the other nodes of the running plan, by name.
+	Members []Member `json:"members,omitempty"`
+}
+
+// Member is another node, as its status address tells.
+type Member struct {
+	Node   string `json:"node"`
+	Speaks string `json:"speaks,omitempty"` // empty: hafile
+	Status string `json:"status,omitempty"` // where it is asked
+	Known  bool   `json:"known"`
+	// Unknown says why nothing is known of it but its adverts. The rest is then empty.
+	Unknown       string `json:"unknown,omitempty"`
+	HafileVersion string `json:"hafile_version,omitempty"`
+	Serial        int    `json:"serial,omitempty"` // of its plan; 0: none
+	Digest        string `json:"digest,omitempty"`
+	// Groups are the digests of what all members of an instance must have alike.
+	Groups map[plan.Addr]string `json:"groups,omitempty"`
+}
+
+// PeersOf is what a plan says of the members; nil if there are none.
+func PeersOf(members []Member) map[string]planfile.Peer {
+	if len(members) == 0 {
+		return nil
+	}
+	out := map[string]planfile.Peer{}
+	for _, m := range members {
+		out[m.Node] = planfile.Peer{Known: m.Known, Unknown: m.Unknown, Serial: m.Serial, Digest: m.Digest, Groups: m.Groups}
+	}
+	return out
 }
 
 // StatusFile is what hafile status -json prints: a status, and with -with-plan what runs,
@@ -116,6 +145,10 @@ type Peer struct {
 	LastAdvertMs *int64     `json:"last_advert_ms"` // age; nil: never heard
 	Priority     uint8      `json:"priority"`       // as heard, else as planned
 	Heard        bool       `json:"heard"`
+	// Role is what the member says that it is, and Ready whether it would answer for the
+	// addresses; empty: unknown.
+	Role  string `json:"role,omitempty"`
+	Ready *bool  `json:"ready,omitempty"`
 }
 
 // Tracked is a check as an instance sees it.
