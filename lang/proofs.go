@@ -3,6 +3,7 @@ package lang
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"hafile/lang/diag"
@@ -81,7 +82,13 @@ func (c *compiler) failover(in *instance) {
 		return
 	}
 	p := &plan.Plan{Desired: plan.Desired{Instances: []plan.Instance{m.plan}}}
-	for _, t := range m.plan.Track {
+	for _, g := range c.groups {
+		if side := g.on[m.name]; side != nil && slices.Contains(side.Instances, in.obj.Addr) {
+			p.Desired.Groups = append(p.Desired.Groups, *side)
+		}
+	}
+	tracks := p.Desired.Tracks(&m.plan)
+	for _, t := range tracks {
 		p.Desired.Checks = append(p.Desired.Checks, c.checks[t.Check])
 	}
 	worst, sum, cure := int64(0), "", ""
@@ -104,12 +111,12 @@ func (c *compiler) failover(in *instance) {
 	}
 	c.report(diag.Warning, "HA1304", m.at("max_failover"), in.obj.Addr,
 		fmt.Sprintf("a failover of %s takes up to %s, and %s is wanted", in.obj.Addr, ms(worst), ms(m.maxFailoverMs)),
-		fmt.Sprintf("%s = %s. Write %s.", sum, ms(worst), cure), c.slowest(m, sum)...)
+		fmt.Sprintf("%s = %s. Write %s.", sum, ms(worst), cure), c.slowest(tracks, sum)...)
 }
 
 // slowest is where the check stands that takes longest.
-func (c *compiler) slowest(m *member, sum string) []diag.Related {
-	for _, t := range m.plan.Track {
+func (c *compiler) slowest(tracks []plan.Track, sum string) []diag.Related {
+	for _, t := range tracks {
 		if o := c.e.Find(t.Check); o != nil && strings.HasPrefix(sum, string(t.Check)+" ") {
 			if b := c.e.Block(o); b != nil {
 				return []diag.Related{{Range: b.At("interval"), Message: string(t.Check) + " is checked this often"}}

@@ -428,8 +428,11 @@ func (t *transaction) moving() map[plan.Addr]bool {
 	// A check that is edited may move every instance that tracks it.
 	for i := range t.req.Plan.Desired.Instances {
 		in := &t.req.Plan.Desired.Instances[i]
-		for _, track := range in.Track {
+		for _, track := range t.req.Plan.Desired.Tracks(in) {
 			out[in.Address] = out[in.Address] || out[track.Check]
+		}
+		if g := t.req.Plan.Desired.GroupOf(in.Address); g != nil {
+			out[in.Address] = out[in.Address] || out[g.Address]
 		}
 	}
 	return out

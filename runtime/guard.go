@@ -81,7 +81,7 @@ func (t *transaction) touched() []plan.Addr {
 		}
 		for k := range t.before.plan.Desired.Instances {
 			in := &t.before.plan.Desired.Instances[k]
-			if in.Address == a || slices.ContainsFunc(in.Track, func(tr plan.Track) bool { return tr.Check == a }) {
+			if in.Address == a || slices.ContainsFunc(t.before.plan.Desired.Tracks(in), func(tr plan.Track) bool { return tr.Check == a }) {
 				add(in.Address)
 			}
 		}

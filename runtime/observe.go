@@ -104,13 +104,13 @@ func (t *transaction) observe(old *node.Snapshot) {
 func (t *transaction) ofCheck(v netip.Prefix) bool {
 	return slices.ContainsFunc(t.req.Plan.Desired.Instances, func(in plan.Instance) bool {
 		has := slices.ContainsFunc(in.VIPs, func(x plan.VIP) bool { return x.Address == v })
-		return has && len(in.Track) > 0 && t.checksMoved(&in)
+		return has && t.checksMoved(&in)
 	})
 }
 
 func (t *transaction) checksMoved(in *plan.Instance) bool {
 	now := states(t.d.checks())
-	return slices.ContainsFunc(in.Track, func(tr plan.Track) bool {
+	return slices.ContainsFunc(t.req.Plan.Desired.Tracks(in), func(tr plan.Track) bool {
 		was, known := t.present.Checks[tr.Check]
 		return !known || was != now[tr.Check]
 	})

@@ -62,6 +62,9 @@ func (d *daemon) Status() *control.Status {
 		in.Unswept = unswept(run, &snap.Instances[i], known)
 		s.Instances = append(s.Instances, in)
 	}
+	for i := range snap.Groups {
+		s.Groups = append(s.Groups, view.group(&snap.Groups[i]))
+	}
 	return s
 }
 
@@ -167,18 +170,32 @@ func (v view) instance(n *node.Instance) control.Instance {
 	if n.Stale.IsValid() {
 		out.Why += fmt.Sprintf("; the active announces %s, which this plan lacks", n.Stale)
 	}
+	if n.Awaits != "" {
+		out.Why += fmt.Sprintf("; it would be active, but waits for %s of its sync group", n.Awaits)
+	}
 	in := v.run.Desired.Instance(n.Address)
 	if in == nil {
 		in = &plan.Instance{} // it is leaving
 	}
 	out.Src, out.AdvertMs = v.src(in.Src), in.AdvertMs
 	out.Peers = v.peers(in, n.Peers)
-	for _, t := range in.Track {
+	for _, t := range v.run.Desired.Tracks(in) {
 		state := v.checks[t.Check]
 		if state == "" {
 			state = plan.CheckUnknown
 		}
 		out.Checks = append(out.Checks, control.Tracked{Address: t.Check, State: string(state), Weight: t.Weight})
+	}
+	return out
+}
+
+func (v view) group(g *node.Group) control.Group {
+	out := control.Group{Address: g.Address, Name: g.Name, Instances: g.Instances, Role: g.Role.String(), Why: g.Why}
+	if g.Since != 0 {
+		out.Since = v.wall(g.Since)
+	}
+	if in := v.run.Desired.Group(g.Address); in != nil {
+		out.Src = v.src(in.Src)
 	}
 	return out
 }

@@ -205,6 +205,10 @@ func (d *daemon) tellTransitions() {
 }
 
 func (d *daemon) transition(t node.Transition) {
+	if t.Group() {
+		d.groupTransition(&t)
+		return
+	}
 	d.roles.told(&t)
 	d.others.server.Changed()
 	d.lookAgain()
@@ -233,6 +237,40 @@ func (d *daemon) transition(t node.Transition) {
 		n.VIPs = append(n.VIPs, v.Address)
 	}
 	d.notify.Notify(n)
+}
+
+// groupTransition is told to the hooks of a sync group, after those of its instances.
+func (d *daemon) groupTransition(t *node.Transition) {
+	at := d.engine.WallTime(t.At)
+	d.log.Info(t.Name+" is "+t.To.String(), "was", t.From, "why", t.Why, "group", t.Instance)
+	d.hub.Publish(control.Event{Type: "transition", Time: at, Transition: &control.Transition{
+		Group: t.Instance, Name: t.Name, From: t.From.String(), To: t.To.String(), Why: t.Why, Priority: t.Priority,
+	}})
+	for _, run := range []*running{d.running.Load(), d.previous.Load()} {
+		if run == nil {
+			continue
+		}
+		g := run.plan.Desired.Group(t.Instance)
+		if g == nil {
+			continue
+		}
+		n := notify.Transition{
+			Instance: g.Address, Name: g.Name, Group: true, Notify: g.Notify, Node: run.plan.Node,
+			Event: notifyEvent(t.To), From: t.From.String(), Why: t.Why, At: at, Priority: t.Priority,
+		}
+		if t.From != vrrp.Waiting {
+			n.FromSince = d.engine.WallTime(t.Since)
+		}
+		for _, a := range g.Instances {
+			if in := run.plan.Desired.Instance(a); in != nil {
+				for _, v := range in.VIPs {
+					n.VIPs = append(n.VIPs, v.Address)
+				}
+			}
+		}
+		d.notify.Notify(n)
+		return
+	}
 }
 
 // instance finds what a transition is about, also if the plan has just lost it.

@@ -33,6 +33,8 @@ type group struct {
 	multicast  string // the group, if it is not the usual one
 	v6         bool
 	ah         bool // with version 2
+	sync       bool // with a second instance "back" on eth1, in a sync group with it; see together
+	apart      bool // without the group
 }
 
 type member struct {
@@ -133,6 +135,9 @@ func (g group) hcl() string {
 		fmt.Fprintf(&b, "  track {\n    %s\n  }\n", g.track)
 	}
 	b.WriteString("}\n")
+	if g.sync {
+		b.WriteString(g.together())
+	}
 	return b.String()
 }
 
@@ -161,6 +166,9 @@ func (g group) keepalivedConf(name string) string {
 	}
 	if g.unicast {
 		wire = fmt.Sprintf("  unicast_src_ip %s\n  unicast_peer {\n    %s\n  }\n", own[name], own[other(name)])
+	}
+	if g.sync {
+		script = g.togetherInKeepalived(name)
 	}
 	defs := ""
 	if g.multicast != "" {
@@ -226,9 +234,9 @@ func (g group) boot(t testing.TB) *lab.Lab {
 	t.Helper()
 	netns.Skip(t)
 	dir := g.files(t)
-	own, vip, outside := g.addresses()
+	own, _, outside := g.addresses()
 	o := lab.Options{
-		VIPs: []netip.Addr{vip}, Outside: outside, Self: hafile(t), Web: "builtin", Dir: dir, Base: dir,
+		VIPs: g.asked(), Outside: outside, Self: hafile(t), Web: "builtin", Dir: dir, Base: dir,
 		Command: func(node, dir, socket string) []string {
 			return []string{"apply", "-auto-approve", "-max-impact=drops", "-no-wait", "-node=" + node, "-socket=" + socket, dir}
 		},
@@ -241,7 +249,7 @@ func (g group) boot(t testing.TB) *lab.Lab {
 	}
 	for _, name := range []string{"a", "b"} {
 		n := lab.Node{Name: name, Interfaces: []string{"eth0"}, Addresses: []netip.Prefix{netip.PrefixFrom(own[name], outside.Bits())}, Etc: filepath.Join(dir, "etc")}
-		if g.second {
+		if g.second || g.sync {
 			n.Interfaces = append(n.Interfaces, "eth1")
 		}
 		if g.member(name).keepalived {

@@ -28,6 +28,9 @@ func (v *view) status(s *control.Status) {
 	for i := range s.Instances {
 		v.instance(&s.Instances[i])
 	}
+	for i := range s.Groups {
+		v.group(&s.Groups[i])
+	}
 	v.checks(s.Checks)
 	v.notifies(s.Notifies)
 }
@@ -84,6 +87,14 @@ func (v *view) instance(in *control.Instance) {
 	rows = append(rows, []string{"  counters", counters(in.Counters)})
 	for _, l := range columns(rows) {
 		v.line("%s", l)
+	}
+}
+
+func (v *view) group(g *control.Group) {
+	v.line("")
+	v.line("%s   %s for %s   %s", v.paint(bold, string(g.Address)), v.paint(roleColor(g.Role), strings.ToUpper(g.Role)), since(g.Since), g.Why)
+	for _, a := range g.Instances {
+		v.line("  instance  %s", a)
 	}
 }
 

@@ -270,6 +270,9 @@ func (d *differ) groupNow(p pair[plan.Group]) *groupNow {
 		here := holds(d.now.role(i.before, d.after.Node))
 		now.together = now.together && (!seen || here == now.holds)
 		now.holds, seen = now.holds || here, true
+		if i.after != nil {
+			now.edits = append(now.edits, &edit{differ: d, before: i.before, after: i.after, role: d.roleOf(i)})
+		}
 		for _, v := range i.before.VIPs {
 			now.vips = append(now.vips, v.Address)
 		}

@@ -21,7 +21,10 @@ type stand struct {
 
 func (e *edit) stand(in *plan.Instance) stand {
 	s := stand{preempt: in.Preempt}
+	fails := e.matesFail(in)
+	in = e.with(in)
 	s.effective, _, s.failed = plan.Effective(in.Priority, in.Track, e.state)
+	s.failed = s.failed || fails
 	s.rival, s.contested = highest(in, e.differ.after.Node)
 	if s.contested {
 		s.best = best(in, s.rival)
@@ -87,7 +90,7 @@ func (e *edit) election() Impact {
 // overtaken reports whether a member takes over from this node, with the plan after or
 // with the one before, and how long that takes at most.
 func (e *edit) overtaken(b, a stand) (rival plan.Member, wait time.Duration, moves bool) {
-	if wait, moves = takeover(e.after, a.effective, a.failed, a.rival); moves {
+	if wait, moves = takeover(e.with(e.after), a.effective, a.failed, a.rival); moves {
 		return a.rival, wait, true
 	}
 	if b.contested && b.preempt && b.best > a.effective { // nobody offers it anything
@@ -104,7 +107,7 @@ func patience(in *plan.Instance, priority uint8) time.Duration {
 // lost: the active node gives the addresses to a better one, which answers before this
 // one stops; clients wait for the ARP update, at worst for one advert.
 func (e *edit) lost(a stand, rival plan.Member, wait time.Duration) Impact {
-	i := Impact{Class: Moves, VIPs: e.vips(), Reason: ReasonOutranked, Gap: Gap{MaxMs: e.after.AdvertMs}}
+	i := Impact{Class: Moves, VIPs: e.movers(), Reason: ReasonOutranked, Gap: Gap{MaxMs: e.after.AdvertMs}}
 	why := ""
 	if a.failed {
 		i.Reason, why = ReasonFailing, ", a check fails here"
@@ -133,7 +136,7 @@ func (e *edit) asBackup(b, a stand) Impact {
 	switch {
 	case a.failed && !b.failed:
 		return Impact{
-			Class: Weakens, Reason: ReasonUnfit, VIPs: e.vips(),
+			Class: Weakens, Reason: ReasonUnfit, VIPs: e.movers(),
 			Text: fmt.Sprintf("a check fails here: %s does not stand by until it works again", e.differ.after.Node),
 		}
 	case !a.wins() || b.wins():
@@ -141,7 +144,7 @@ func (e *edit) asBackup(b, a stand) Impact {
 	}
 	wait := patience(e.after, a.effective)
 	return Impact{
-		Class: Moves, VIPs: e.vips(), Reason: ReasonOutranks, Gap: Gap{MaxMs: e.after.AdvertMs},
+		Class: Moves, VIPs: e.movers(), Reason: ReasonOutranks, Gap: Gap{MaxMs: e.after.AdvertMs},
 		Text: fmt.Sprintf("here %s: %d is above %s (%d)", within(wait), a.effective, a.rival.Node, a.least),
 	}
 }

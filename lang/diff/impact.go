@@ -25,6 +25,7 @@ type groupNow struct {
 	holds    bool // one of them at least is active here
 	together bool // all are active here, or none
 	vips     []netip.Prefix
+	edits    []*edit // of those that are there before and after
 }
 
 func (e *edit) holds() bool { return holds(e.role) }
@@ -270,13 +271,6 @@ func tracked(e *edit, l leaf) Impact {
 		}, election)
 	case election.Class.Rank() >= Weakens.Rank():
 		return election
-	}
-	return Impact{Class: None, Reason: ReasonTracksMore}
-}
-
-func (g *groupNow) tracked(l leaf) Impact {
-	if l.removed() {
-		return Impact{Class: Weakens, Reason: ReasonTracksLess, VIPs: g.vips, Text: l.key + " no longer moves the addresses"}
 	}
 	return Impact{Class: None, Reason: ReasonTracksMore}
 }

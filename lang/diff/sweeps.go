@@ -87,7 +87,7 @@ func (e *edit) goesOn(was, is *plan.Instance) bool {
 	}
 	moves := a.wins()
 	if e.holds() {
-		_, moves = takeover(is, a.effective, a.failed, a.rival)
+		_, moves = takeover(e.with(is), a.effective, a.failed, a.rival)
 		moves = a.contested && moves || b.contested && b.preempt && b.best > a.effective
 	}
 	return !moves && (len(e.others()) == 0 || sameDialect(was, is))

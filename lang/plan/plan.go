@@ -8,7 +8,10 @@
 // equals them, so that a release which adds a field changes no digest.
 package plan
 
-import "net/netip"
+import (
+	"net/netip"
+	"slices"
+)
 
 // FormatVersion of every JSON document that hafile writes. A new minor version adds
 // fields and readers ignore what they do not know outside of `desired`; readers
@@ -83,6 +86,31 @@ func (d *Desired) Group(a Addr) *Group {
 		}
 	}
 	return nil
+}
+
+// GroupOf finds the sync group that an instance is in; nil if it goes its own way.
+func (d *Desired) GroupOf(instance Addr) *Group {
+	for i := range d.Groups {
+		if slices.Contains(d.Groups[i].Instances, instance) {
+			return &d.Groups[i]
+		}
+	}
+	return nil
+}
+
+// Tracks is what moves an instance: what it tracks, and what its sync group does.
+func (d *Desired) Tracks(i *Instance) []Track {
+	g := d.GroupOf(i.Address)
+	if g == nil {
+		return i.Track
+	}
+	all := slices.Clone(i.Track)
+	for _, t := range g.Track {
+		if !slices.ContainsFunc(all, func(o Track) bool { return o.Check == t.Check }) {
+			all = append(all, t)
+		}
+	}
+	return all
 }
 
 // Notify finds a notify by address; nil if there is none.

@@ -21,10 +21,6 @@ func Unsupported(p *Plan) []Problem {
 	for i := range d.Instances {
 		u.instance(&d.Instances[i])
 	}
-	for i := range d.Groups {
-		g := &d.Groups[i]
-		u.add(true, g.Address, "instances", g.Src, "a sync group")
-	}
 	for _, r := range p.Removed {
 		u.add(r.Release != RemoveHandOver, r.From, "release", r.Src, "release = %q", r.Release)
 	}

@@ -73,11 +73,6 @@ func TestOtherWaysOfTheAdvertsAreSupported(t *testing.T) {
 	}
 }
 
-func group(p *Plan) {
-	p.Desired.Instances[0].Track = nil
-	p.Desired.Groups = []Group{{Address: "sync_group.g", Name: "g", Instances: []Addr{"instance.VI_1"}}}
-}
-
 func watch(p *Plan, c Check) {
 	c.Name = c.Address.Name()
 	c.IntervalMs, c.TimeoutMs, c.Fall, c.Rise, c.OnFail = 1000, 1000, 3, 2, OnFailHandOver
@@ -108,7 +103,6 @@ func TestWhatIsNotInThisReleaseIsSoundAndNamed(t *testing.T) {
 		{"hmac", v3(func(i *Instance) {
 			i.Auth = &Auth{Type: AuthHMAC, Keys: []AuthKey{{ID: 1, Key: Secret{File: "/k"}}}, ActiveKey: 1, Mode: HMACEnforce, AntiReplay: ReplayTime}
 		}), "by hmac"},
-		{"a sync group", group, "sync group"},
 		{"keep until the peer has it", func(p *Plan) { p.Removed = []Removal{{From: "instance.old", Release: RemoveKeepUntilPeer}} }, "keep_until_peer"},
 		{"on_fail", func(p *Plan) { p.Desired.Checks[0].OnFail = OnFailRelease }, "on_fail"},
 		{"a value times a weight", func(p *Plan) {

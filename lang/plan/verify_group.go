@@ -7,8 +7,9 @@ import (
 	"strings"
 )
 
-// group: an instance is in one group at most, and what a group tracks moves all of it, so
-// that a weight has no meaning there.
+// group: an instance is in one group at most, and what moves one of a group moves all. A
+// weight is the group's, and moves what stands equally: else it could put one member first
+// for one instance and second for another.
 func (v *verifier) group(g *Group) {
 	v.address(g.Address, []string{"sync_group"}, g.Src)
 	if len(g.Instances) == 0 {
@@ -32,13 +33,31 @@ func (v *verifier) group(g *Group) {
 		}
 	}
 	for _, t := range g.Track {
-		if t.Weight != 0 {
-			v.add("HA1205", g.Address, "track.weight", t.Src, "has no place in a sync group: what it tracks moves all of it")
-			v.cure("Leave the weight out, or write weight = 0 where the script has one.")
+		if t.Weight != 0 && !v.even(g) {
+			v.add("HA1205", g.Address, "track.weight", t.Src, "needs the same priorities in all instances of the group: it moves all of them by as much")
+			v.cure("Give each member the same priority in all of them, or write weight = 0.")
 		}
 	}
 	v.tracks(g.Address, g.Track)
 	v.notifies(g.Address, g.Notify, g.Src)
+}
+
+// even reports whether each member has one priority in all instances of a group.
+func (v *verifier) even(g *Group) bool {
+	of := map[string]uint8{}
+	for _, a := range g.Instances {
+		i := v.plan.Desired.Instance(a)
+		if i == nil {
+			continue
+		}
+		for _, m := range append([]Member{{Node: v.plan.Node, Priority: i.Priority}}, i.Members...) {
+			if p, seen := of[m.Node]; seen && p != m.Priority {
+				return false
+			}
+			of[m.Node] = m.Priority
+		}
+	}
+	return true
 }
 
 // ParseWindow reads "HH:MM-HH:MM" as minutes of a day; a window may pass midnight.

@@ -22,6 +22,7 @@ type Status struct {
 	Lineage       string      `json:"lineage"`
 	Plan          *PlanStatus `json:"plan,omitempty"` // nil: nothing configured
 	Instances     []Instance  `json:"instances"`
+	Groups        []Group     `json:"groups,omitempty"`
 	Checks        []Check     `json:"checks"`
 	Notifies      []Notify    `json:"notifies"`
 	Engine        Engine      `json:"engine"`
@@ -105,6 +106,17 @@ type Instance struct {
 	LastChange time.Time `json:"last_change,omitzero"`
 	// Counters: adverts sent and accepted, transitions, and dropped packets by reason.
 	Counters map[string]uint64 `json:"counters"`
+}
+
+// Group is a sync group: its instances are active together, or none of them is.
+type Group struct {
+	Address   plan.Addr   `json:"address"`
+	Name      string      `json:"name"`
+	Src       string      `json:"src,omitempty"`
+	Instances []plan.Addr `json:"instances"`
+	Role      string      `json:"role"` // as hooks have heard it
+	Since     time.Time   `json:"since,omitzero"`
+	Why       string      `json:"why,omitempty"`
 }
 
 // Wire is how the network sees an instance.
@@ -267,7 +279,8 @@ type Event struct {
 
 // Transition is a change of role.
 type Transition struct {
-	Instance plan.Addr `json:"instance"`
+	Instance plan.Addr `json:"instance,omitempty"` // empty: Group changed
+	Group    plan.Addr `json:"group,omitempty"`    // the sync group, if it is about one
 	Name     string    `json:"name"`
 	From     string    `json:"from"`
 	To       string    `json:"to"`

@@ -58,11 +58,19 @@ func (q *Events) close() {
 // lastOfEach keeps the last transition of every router, in their order: an instance that
 // was given another one has two of them for a moment.
 func lastOfEach(all []node.Transition) []node.Transition {
-	seen := map[node.WireKey]bool{}
+	type who struct {
+		key   node.WireKey
+		group node.Addr
+	}
+	seen := map[who]bool{}
 	var out []node.Transition
 	for _, t := range slices.Backward(all) {
-		if !seen[t.Key] {
-			seen[t.Key] = true
+		w := who{key: t.Key}
+		if t.Group() {
+			w.group = t.Instance
+		}
+		if !seen[w] {
+			seen[w] = true
 			out = append(out, t)
 		}
 	}

@@ -37,7 +37,7 @@ func (m *machine) startKeepalived(ctx context.Context) error {
 	m.daemon = p
 	m.mu.Unlock()
 	deadline := time.Now().Add(10 * time.Second)
-	for !bytes.Contains(m.sinceStart(), []byte("STATE")) {
+	for !hasState(m.sinceStart()) {
 		select {
 		case <-p.exited:
 			return fmt.Errorf("%s: keepalived ended: %w\n%s", m.Name, p.err, m.logTail("daemon.log"))
@@ -83,6 +83,11 @@ func (l *Lab) Rewrite(ctx context.Context, node, keepalived string) error {
 
 // reloaded is what keepalived logs when its VRRP process has done so.
 var reloaded = []byte("Reload complete")
+
+// hasState: the members of a sync group that is in fault say so in small letters.
+func hasState(log []byte) bool {
+	return bytes.Contains(log, []byte("STATE")) || bytes.Contains(log, []byte("entering FAULT state"))
+}
 
 // sinceStart is the daemon's log since it was started last.
 func (m *machine) sinceStart() []byte {

@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/netip"
@@ -151,7 +152,7 @@ func (l *Lab) transition(m *machine, t *control.Transition) {
 	l.rec.mu.Unlock()
 	l.mu.Lock()
 	l.transitions = append(l.transitions, story.Transition{
-		At: at.Seconds(), Node: m.Name, Instance: string(t.Instance), From: t.From, To: t.To,
+		At: at.Seconds(), Node: m.Name, Instance: string(cmp.Or(t.Instance, t.Group)), From: t.From, To: t.To,
 	})
 	l.mu.Unlock()
 	l.tell(ToneChange, m.Name, "%s %s -> %s: %s", t.Name, t.From, t.To, t.Why)

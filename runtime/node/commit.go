@@ -25,9 +25,17 @@ func (n *Node) Commit(now vrrp.Instant, next Resolved, out []Effect) []Effect {
 		}
 		r.taken = false
 	}
+	n.regroup(next.Plan)
+	for i := range heirs {
+		if heirs[i] == nil {
+			heirs[i] = &router{}
+		}
+		n.enter(heirs[i], &next.Plan.Desired.Instances[i])
+	}
 	for i := range next.Plan.Desired.Instances {
 		n.place(next, &next.Plan.Desired.Instances[i], heirs[i])
 	}
+	n.arrange()
 	n.sort()
 	n.paces = nil
 	return n.end()
@@ -115,9 +123,6 @@ func (n *Node) forgetChecks() {
 // place gives one instance its router.
 func (n *Node) place(next Resolved, i *plan.Instance, r *router) {
 	host, formers := next.Hosts[i.Address], n.formers(&next, i)
-	if r == nil {
-		r = &router{}
-	}
 	spec := specOf(next.Plan, i, host, formers, &r.places)
 	switch {
 	case r.core == nil:
@@ -148,7 +153,7 @@ func (n *Node) restart(r *router, i *plan.Instance, host Host, formers []Former,
 	core := vrrp.New(spec)
 	core.Continue(r.core)
 	r.instance, r.core, r.source, r.sources = i, core, host.Source, sourcesOf(formers)
-	r.leaving, r.broken, r.failing = false, "", ""
+	r.leaving, r.broken, r.failing, r.forsake = false, "", "", false
 	r.stamp, n.dirty = held, true // for what the kernel has said of its addresses
 	n.begins(r, vrrp.Event{Kind: vrrp.Start, Holding: held, Fresh: held})
 	n.transition(r, r.core.Role(), "in the plan again")

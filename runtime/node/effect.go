@@ -30,6 +30,9 @@ type Effect struct {
 	Transition Transition // Transitioned
 }
 
+// Group reports whether it is a sync group's, which Instance and Name are then.
+func (t *Transition) Group() bool { return t.Key == plan.WireKey{} }
+
 // EffectKind tells effects apart.
 type EffectKind uint8
 
@@ -46,12 +49,12 @@ const (
 	Announce
 )
 
-// Transition is a change of role of one router. Its key tells it from another one that
-// had, or has, the same instance.
+// Transition is a change of role of one router, or of a sync group. Its key tells it from
+// another one that had, or has, the same instance.
 type Transition struct {
 	Instance plan.Addr
 	Name     string
-	Key      plan.WireKey // at that moment: an edit may give the router another
+	Key      plan.WireKey // at that moment: an edit may give the router another; zero for a group
 	From, To vrrp.Role
 	Why      string
 	Priority uint8        // effective

@@ -20,6 +20,7 @@ type Node struct {
 	routers  map[plan.WireKey]*router
 	order    []*router // by instance address, those that leave last
 	queue    queue
+	groups   []*group // in the plan's order
 
 	checks map[plan.Addr]plan.CheckState
 	links  map[string]string // interface -> what is wrong; empty: nothing
@@ -49,6 +50,9 @@ type router struct {
 	places   places
 	taken    bool // during a commit: it has its instance
 	instance *plan.Instance
+	track    []plan.Track // its own, and its group's
+	group    *group       // nil: it goes its own way
+	joined   plan.Addr    // the group with which it has been active
 	core     *vrrp.Router
 	source   netip.Addr
 	sources  []netip.Addr // of the former identities
@@ -68,6 +72,7 @@ type router struct {
 
 	parts   []plan.PriorityPart
 	failing string
+	forsake bool // nobody is better than this router while that fails
 
 	role   vrrp.Role // as told last
 	since  vrrp.Instant
@@ -157,38 +162,36 @@ func (n *Node) Check(now vrrp.Instant, check plan.Addr, state plan.CheckState, o
 	n.checks[check] = state
 	n.begin(now, out)
 	for _, r := range n.order {
-		if tracks(r.instance, check) {
+		if slices.ContainsFunc(r.track, func(t plan.Track) bool { return t.Check == check }) {
 			n.weigh(r, false)
 		}
 	}
 	return n.end()
 }
 
-func tracks(i *plan.Instance, check plan.Addr) bool {
-	return slices.ContainsFunc(i.Track, func(t plan.Track) bool { return t.Check == check })
-}
-
 // weigh computes the effective priority anew and tells the router, if it has changed or
 // if always is set. A failure that begins comes before it, and one that ends after it: a
 // router that has two reasons to leave, one after the other, leaves once.
 func (n *Node) weigh(r *router, always bool) {
-	priority, parts, failed := plan.Effective(r.instance.Priority, r.instance.Track, n.check)
+	r.touch()
+	priority, parts, _ := plan.Effective(r.instance.Priority, r.track, n.check)
 	r.parts = parts
-	if failed {
-		n.fails(r, n.failing(r.instance))
+	what, forsake := n.failing(r)
+	if what != "" {
+		n.fails(r, what, forsake)
 	}
 	if always || priority != r.core.Effective() {
 		n.step(r, vrrp.Event{Kind: vrrp.Priority, Priority: priority})
 	}
-	if !failed {
-		n.fails(r, "")
+	if what == "" {
+		n.fails(r, "", false)
 	}
 }
 
-func (n *Node) fails(r *router, what string) {
-	if what != r.failing {
-		r.failing = what
-		n.step(r, vrrp.Event{Kind: vrrp.Failing, Failing: what})
+func (n *Node) fails(r *router, what string, forsake bool) {
+	if what != r.failing || forsake != r.forsake {
+		r.failing, r.forsake = what, forsake
+		n.step(r, vrrp.Event{Kind: vrrp.Failing, Failing: what, Release: forsake})
 	}
 }
 
@@ -199,9 +202,28 @@ func (n *Node) check(a plan.Addr) plan.CheckState {
 	return plan.CheckUnknown
 }
 
-// failing names the first check without weight that fails.
-func (n *Node) failing(i *plan.Instance) string {
-	for _, t := range i.Track {
+// failing names what keeps a router from its addresses: the first check without weight
+// that fails, its own or one of its group's; or another router of its group that cannot be
+// active, for which nobody is a better candidate.
+func (n *Node) failing(r *router) (what string, forsake bool) {
+	what = n.failingCheck(r)
+	if r.group == nil {
+		return what, false
+	}
+	for _, m := range r.group.members {
+		switch {
+		case m == r || m.core == nil:
+		case m.stands().ill:
+			return m.instance.Name + " of its sync group", true
+		case what == "":
+			what = n.failingCheck(m)
+		}
+	}
+	return what, false
+}
+
+func (n *Node) failingCheck(r *router) string {
+	for _, t := range r.track {
 		if t.Fails(n.check(t.Check)) {
 			return t.Check.Kind() + " " + t.Check.Name()
 		}
@@ -271,6 +293,7 @@ func (n *Node) begin(now vrrp.Instant, out []Effect) { n.now, n.out = now, out }
 
 // end computes the wanted state once for all that the call has changed.
 func (n *Node) end() []Effect {
+	n.unite()
 	n.hush()
 	n.settle()
 	n.reap()
@@ -286,11 +309,15 @@ func (n *Node) step(r *router, ev vrrp.Event) {
 		return
 	}
 	defer n.contain(r)
+	stood := r.stands()
 	n.steps = r.core.Step(n.now, ev, n.steps[:0])
 	for i := range n.steps {
 		n.effect(r, &n.steps[i])
 	}
 	n.arm(r, r.core.Deadline())
+	if r.group != nil && r.stands() != stood {
+		r.group.dirty = true
+	}
 }
 
 func (n *Node) contain(r *router) {
@@ -303,6 +330,7 @@ func (n *Node) contain(r *router) {
 // that it is not asked what to do.
 func (n *Node) breakDown(r *router, what string) {
 	r.broken = "internal error: " + what
+	r.touch()
 	n.arm(r, 0)
 	for k := len(r.core.Spec().Former); k >= 0; k-- {
 		n.send(r, k, 0)

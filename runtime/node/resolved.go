@@ -43,7 +43,7 @@ func specOf(p *plan.Plan, i *plan.Instance, h Host, formers []Former, at *places
 		Segment: at.number(PlaceOf(i)), Version: i.Version, VRID: i.VRID, Source: h.Source, Priority: i.Priority,
 		Interval: ms(i.AdvertMs), DownAdverts: i.DownAdverts,
 		Preempt: i.Preempt, PreemptDelay: ms(i.PreemptDelayMs), StartDelay: ms(i.StartDelayMs),
-		Rival: rival(p.Node, i), Former: facesOf(formers, at),
+		Rival: rival(p.Node, i, p.Desired.Tracks(i)), Former: facesOf(formers, at), Grouped: p.Desired.GroupOf(i.Address) != nil,
 	}
 	if i.Auth != nil {
 		s.Auth, s.Password, s.Sequence = authTypes[i.Auth.Type], h.Password, h.Sequence
@@ -67,11 +67,11 @@ func (r *Resolved) Spec(i *plan.Instance) vrrp.Spec {
 
 // rival is the highest priority that another member can have: its checks may add to what
 // it is configured with, and what they say there is not known here.
-func rival(self string, i *plan.Instance) uint8 {
+func rival(self string, i *plan.Instance, track []plan.Track) uint8 {
 	highest := uint8(0)
 	for _, m := range i.Members {
 		if m.Node != self {
-			highest = max(highest, plan.Best(m.Priority, i.Track))
+			highest = max(highest, plan.Best(m.Priority, track))
 		}
 	}
 	return highest

@@ -28,6 +28,8 @@ var update = flag.Bool("update", false, "rewrite the traces in testdata")
 //
 //	plan NAME              begins a plan; its instances follow, one a line:
 //	  instance NAME IFACE VRID KEY=VALUE…
+//	  group NAME INSTANCE,… [track=CHECK[:WEIGHT]…]
+//	  moved FROM TO
 //	commit NAME [holding] [fresh]
 //	run DURATION           to every deadline within it, as a loop would
 //	heard IFACE VRID KEY=VALUE…
@@ -100,6 +102,18 @@ func (s *script) play(t *testing.T, w []string) {
 		s.plans[w[1]] = s.last
 	case "instance":
 		s.last.add(w[1:])
+	case "group": // NAME INSTANCE,… [TRACK…]
+		g := plan.Group{Address: plan.Addr("sync_group." + w[1]), Name: w[1]}
+		for name := range strings.SplitSeq(w[2], ",") {
+			g.Instances = append(g.Instances, plan.Addr("instance."+name))
+		}
+		for _, word := range w[3:] {
+			name, weight, _ := strings.Cut(strings.TrimPrefix(word, "track="), ":")
+			g.Track = append(g.Track, s.last.track(name, weight))
+		}
+		s.last.Plan.Desired.Groups = append(s.last.Plan.Desired.Groups, g)
+	case "moved":
+		s.last.Plan.Moved = append(s.last.Plan.Moved, plan.Move{From: plan.Addr(w[1]), To: plan.Addr(w[2])})
 	case "commit":
 		r := *s.plans[w[1]]
 		for a, h := range r.Hosts {
@@ -199,9 +213,15 @@ func (s *script) report(w []string) kernel.Report {
 }
 
 func (s *script) status() {
+	for _, g := range s.node.Snapshot(s.now).Groups {
+		s.line("%s %s since %.3f: %s", g.Address, g.Role, time.Duration(g.Since-origin).Seconds(), g.Why)
+	}
 	for _, i := range s.node.Snapshot(s.now).Instances {
 		s.line("%s (%s) %s since %.3f: %s", i.Address, i.Name, i.Role, time.Duration(i.Since-origin).Seconds(), i.Why)
 		s.line("  priority %d of %d %v %s", i.Effective, i.Configured, i.Parts, i.Failing)
+		if i.Awaits != "" {
+			s.line("  waits for %s", i.Awaits)
+		}
 		for _, a := range i.Addresses {
 			s.line("  %s: present %v %s", a.Address, a.Present, a.Refusal)
 		}
@@ -258,11 +278,7 @@ func (r *Resolved) add(w []string) {
 			r.Former[i.Address] = append(r.Former[i.Address], f)
 		case "track":
 			name, weight, _ := strings.Cut(value, ":")
-			a := plan.Addr("script." + name)
-			i.Track = append(i.Track, plan.Track{Check: a, Weight: number(weight)})
-			if r.Plan.Desired.Check(a) == nil {
-				r.Plan.Desired.Checks = append(r.Plan.Desired.Checks, plan.Check{Address: a})
-			}
+			i.Track = append(i.Track, r.track(name, weight))
 		case "refresh":
 			i.Announce.RefreshMs = int64(number(value))
 		case "name":
@@ -275,6 +291,17 @@ func (r *Resolved) add(w []string) {
 	}
 	r.Plan.Desired.Instances = append(r.Plan.Desired.Instances, i)
 	r.Hosts[i.Address] = h
+}
+
+func (r *Resolved) track(name, weight string) plan.Track {
+	a := plan.Addr("script." + name)
+	if r.Plan.Desired.Check(a) == nil {
+		r.Plan.Desired.Checks = append(r.Plan.Desired.Checks, plan.Check{Address: a})
+	}
+	if weight == "" {
+		weight = "0"
+	}
+	return plan.Track{Check: a, Weight: number(weight)}
 }
 
 // advert reads "VRID KEY=VALUE…".

@@ -15,11 +15,22 @@ import (
 type Snapshot struct {
 	Now       vrrp.Instant
 	Instances []Instance // by address, those that leave last
+	Groups    []Group
 	Wanted    kernel.State
 	Have      kernel.State
 	// Unknown counts adverts for VRIDs that no router here has, by interface.
 	Unknown     map[string]uint64
 	Punctuality Punctuality
+}
+
+// Group is one sync group at the moment of a snapshot.
+type Group struct {
+	Address   plan.Addr
+	Name      string
+	Instances []plan.Addr
+	Role      vrrp.Role // as hooks have heard it
+	Since     vrrp.Instant
+	Why       string
 }
 
 // Instance is one router at the moment of a snapshot.
@@ -39,7 +50,8 @@ type Instance struct {
 
 	Configured, Effective uint8
 	Parts                 []plan.PriorityPart
-	Failing               string // the check without weight that is down
+	Failing               string // the check without weight that is down, or who else of its group cannot be active
+	Awaits                string // who of its group is not as far as it is: it would be active, alone
 
 	Silence time.Duration // after which a backup takes over
 
@@ -72,6 +84,11 @@ func (n *Node) Snapshot(now vrrp.Instant) Snapshot {
 	for i, r := range n.order {
 		s.Instances[i] = n.instance(r)
 	}
+	for _, g := range n.groups {
+		s.Groups = append(s.Groups, Group{
+			Address: g.plan.Address, Name: g.plan.Name, Instances: slices.Clone(g.plan.Instances), Role: g.role, Since: g.since, Why: g.why,
+		})
+	}
 	return s
 }
 
@@ -90,6 +107,9 @@ func (n *Node) instance(r *router) Instance {
 		Silence: r.core.Silence(),
 		Claimed: r.claimed, Addresses: make([]Address, len(r.addresses)), Stale: r.core.Stale(),
 		Peers: slices.Clone(r.peers), Counters: *r.core.Counters(), SentAt: r.sentAt,
+	}
+	if m := r.awaited(); m != nil {
+		i.Awaits = m.instance.Name
 	}
 	for k, a := range r.addresses {
 		i.Addresses[k] = Address{Address: a, Present: n.has(r, a), Refusal: n.refused(r, a), Spare: slices.Contains(r.spare, a)}

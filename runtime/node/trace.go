@@ -27,6 +27,9 @@ func (e Effect) String() string {
 
 // String is the transition on one line.
 func (t Transition) String() string {
+	if t.Group() {
+		return fmt.Sprintf("%s %s -> %s: %s", t.Instance, t.From, t.To, t.Why)
+	}
 	text := fmt.Sprintf("%s (%s) %s -> %s at priority %d: %s", t.Instance, t.Name, t.From, t.To, t.Priority, t.Why)
 	if t.Replaced {
 		text += "; another router has the instance"

@@ -1,5 +1,5 @@
 // Package notify tells people by mail, programs by running them, and servers by a post,
-// that an instance changed its role. It owns the queues; whoever reports a change never waits.
+// that an instance or a sync group changed its role. It owns the queues; whoever reports a change never waits.
 //
 // There is one queue per (instance, notify), so that what is told about one instance
 // arrives in order and one at a time. A queue holds one change, the newest: an older one
@@ -53,6 +53,7 @@ type Transition struct {
 	Instance plan.Addr
 	Name     string       // what hooks and mails call it
 	Wire     plan.WireKey // whose queue: a rename of the instance keeps its order
+	Group    bool         // it is about a sync group, and Wire is not set
 	Notify   []plan.Addr  // whom the instance tells
 	Node     string
 

@@ -64,9 +64,13 @@ func hook(ctx context.Context, e *plan.Exec, it *item) verdict {
 }
 
 // arguments are keepalived's contract for `notify` programs, in the words that programs
-// of others read: INSTANCE, the name, the state, the effective priority.
+// of others read: INSTANCE or GROUP, the name, the state, the effective priority.
 func arguments(t *Transition) []string {
-	return []string{"INSTANCE", noNUL(t.Name), oldWord(t.Event), strconv.Itoa(int(t.Priority))}
+	kind := "INSTANCE"
+	if t.Group {
+		kind = "GROUP"
+	}
+	return []string{kind, noNUL(t.Name), oldWord(t.Event), strconv.Itoa(int(t.Priority))}
 }
 
 func oldWord(event string) string {
@@ -103,6 +107,12 @@ func environment(it *item) map[string]string {
 		"HAFILE_VERSION":    strconv.Itoa(int(t.Wire.Version)),
 		"HAFILE_SKIPPED":    strconv.Itoa(len(it.skipped) + it.omitted),
 		"HAFILE_TRY":        strconv.Itoa(it.tries + 1),
+	}
+	if t.Group { // it has several wires
+		env["HAFILE_GROUP"] = string(t.Instance)
+		for _, one := range []string{"HAFILE_INSTANCE", "HAFILE_INTERFACE", "HAFILE_FAMILY", "HAFILE_ROUTER_ID", "HAFILE_VERSION"} {
+			delete(env, one)
+		}
 	}
 	if !t.FromSince.IsZero() {
 		env["HAFILE_FROM_SINCE"] = t.FromSince.UTC().Format(time.RFC3339Nano)

@@ -47,6 +47,7 @@ type target struct {
 
 type queueKey struct {
 	wire   plan.WireKey
+	group  plan.Addr // of a sync group, which has no wire
 	target *target
 }
 
@@ -195,6 +196,9 @@ func (n *Notifier) Notify(t Transition) {
 			continue
 		}
 		key := queueKey{wire: t.Wire, target: to}
+		if t.Group {
+			key.group = t.Instance
+		}
 		q := n.queues[key]
 		if !slices.Contains(to.spec.On, t.Event) {
 			if q != nil && to.spec.Exec != nil {

@@ -54,7 +54,9 @@ func body(it *item, now time.Time) string {
 	row("since", stamp(t.At))
 	row("priority", fmt.Sprint(t.Priority))
 	row("addresses", addresses(t))
-	row("wire", t.Wire.String())
+	if !t.Group {
+		row("wire", t.Wire.String())
+	}
 	row("node", t.Node)
 	skipped(&b, it)
 	if late := now.Sub(t.At); it.tries > 0 || late > time.Minute {

@@ -34,7 +34,8 @@ type event struct {
 	ID        string        `json:"id"` // the same for every try: a repeat is seen as one
 	Event     string        `json:"event"`
 	Node      string        `json:"node"`
-	Instance  plan.Addr     `json:"instance"`
+	Instance  plan.Addr     `json:"instance,omitempty"`
+	Group     plan.Addr     `json:"group,omitempty"` // the sync group that it is about, in the place of an instance
 	Name      string        `json:"name"`
 	From      string        `json:"from"`
 	FromSince *time.Time    `json:"from_since,omitempty"`
@@ -42,10 +43,10 @@ type event struct {
 	At        time.Time     `json:"at"`
 	Priority  uint8         `json:"priority"`
 	VIPs      []string      `json:"vips"`
-	Interface string        `json:"interface"`
-	Family    plan.Family   `json:"family"`
-	RouterID  uint8         `json:"router_id"`
-	Version   uint8         `json:"version"`
+	Interface string        `json:"interface,omitempty"`
+	Family    plan.Family   `json:"family,omitempty"`
+	RouterID  uint8         `json:"router_id,omitempty"`
+	Version   uint8         `json:"version,omitempty"`
 	Try       int           `json:"try"`               // from 1
 	Skipped   []passedEvent `json:"skipped,omitempty"` // changes before it that got no post of their own
 	Omitted   int           `json:"omitted,omitempty"` // older ones of those
@@ -63,6 +64,9 @@ func eventOf(it *item) event {
 		ID: it.id, Event: t.Event, Node: t.Node, Instance: t.Instance, Name: t.Name, From: t.From, Why: oneLine(t.Why, lineMax), At: t.At.UTC(),
 		Priority: t.Priority, VIPs: vips(t.VIPs), Interface: t.Wire.Interface, Family: t.Wire.Family,
 		RouterID: t.Wire.VRID, Version: t.Wire.Version, Try: it.tries + 1, Omitted: it.omitted,
+	}
+	if t.Group {
+		e.Instance, e.Group = "", t.Instance
 	}
 	if !t.FromSince.IsZero() {
 		since := t.FromSince.UTC()

@@ -37,6 +37,9 @@ func newChaos(seed uint64, trace func(string)) *chaos {
 	o.Trace = trace
 	plans := stream(seed, streamPlans)
 	c := &chaos{r: stream(seed, streamFaults), fleet: drawFleet(plans), edits: plans}
+	if groups := stream(seed, streamGroups); len(c.fleet.instances) > 1 && groups.IntN(2) == 0 {
+		c.fleet.join(groups)
+	}
 	c.World = c.fleet.world(o)
 	c.Watch(Safety...)
 	return c

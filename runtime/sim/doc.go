@@ -31,15 +31,15 @@
 // returns what is wrong:
 //
 //	S1  addresses only where a router may hold them      S8   two actives that hear each other
-//	S2  adverts only while active, three goodbyes         S10  an address has one router
-//	S3  one advert in an interval                         S11  priorities stay in 1..254
-//	S4  damage changes nothing                            S12  strangers' addresses stay
-//	S5  only the listed changes of role                   S13  a backup that has heard waits
-//	S6  an apply releases nothing it need not             S16  a start listens first
-//	S7  a restart removes nothing                         S17  what is told is a chain
-//	D6  what is announced is up, and an active router's
+//	S2  adverts only while active, three goodbyes         S9   a sync group is active as one
+//	S3  one advert in an interval                         S10  an address has one router
+//	S4  damage changes nothing                            S11  priorities stay in 1..254
+//	S5  only the listed changes of role                   S12  strangers' addresses stay
+//	S6  an apply releases nothing it need not             S13  a backup that has heard waits
+//	S7  a restart removes nothing                         S16  a start listens first
+//	D6  what is announced is up, and an active router's   S17  what is told is a chain
 //
-// S9 waits for synchronised groups, S14 for signed adverts. S15 is about threads, which
+// S14 waits for signed adverts. S15 is about threads, which
 // there are none of here: package engine tests it.
 //
 // The liveness rules are the bounds of [Bounds]: L1 a crash, L2 a departure, L3 a

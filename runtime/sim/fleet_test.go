@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"net/netip"
 	"slices"
@@ -16,6 +17,7 @@ type fleet struct {
 	instances []group
 	checks    []plan.Check
 	notifies  []plan.Notify
+	together  []plan.Track // not nil: the instances are a sync group, which tracks these
 }
 
 // group is an instance on all nodes: common is the same everywhere.
@@ -38,7 +40,7 @@ func vip(n int) plan.VIP {
 }
 
 func (f *fleet) clone() *fleet {
-	c := &fleet{nodes: f.nodes, notifies: slices.Clone(f.notifies)}
+	c := &fleet{nodes: f.nodes, notifies: slices.Clone(f.notifies), together: slices.Clone(f.together)}
 	for _, g := range f.instances {
 		p := plan.Plan{Desired: plan.Desired{Instances: []plan.Instance{g.common}}}
 		n := group{common: p.Clone().Desired.Instances[0], priority: map[string]uint8{}}
@@ -68,6 +70,13 @@ func (f *fleet) planOf(name string) *plan.Plan {
 		}
 		in.SourceAddress = netip.Addr{}
 		p.Desired.Instances = append(p.Desired.Instances, in)
+	}
+	if c.together != nil {
+		g := plan.Group{Address: "sync_group.all", Name: "all", Track: c.together, Notify: []plan.Addr{"notify.n"}}
+		for _, in := range p.Desired.Instances {
+			g.Instances = append(g.Instances, in.Address)
+		}
+		p.Desired.Groups = []plan.Group{g}
 	}
 	p.Normalize()
 	if problems := plan.Verify(p); len(problems) > 0 {
@@ -110,6 +119,35 @@ func drawFleet(r *rand.Rand) *fleet {
 		f.instances = append(f.instances, f.drawGroup(r, n+1))
 	}
 	return f
+}
+
+// join makes the instances a sync group.
+func (f *fleet) join(r *rand.Rand) {
+	f.together = []plan.Track{}
+	for _, c := range f.checks {
+		if r.IntN(2) == 0 {
+			f.together = append(f.together, plan.Track{Check: c.Address})
+		}
+	}
+	f.agree()
+}
+
+// agree has the instances of a sync group want the same.
+func (f *fleet) agree() {
+	if f.together == nil {
+		return
+	}
+	first := &f.instances[0]
+	for i := range f.instances {
+		in := &f.instances[i]
+		in.priority, in.common.Preempt = maps.Clone(first.priority), first.common.Preempt
+		for k := range in.common.Track {
+			in.common.Track[k].Weight = 0
+		}
+	}
+	f.together = slices.DeleteFunc(f.together, func(t plan.Track) bool {
+		return !slices.ContainsFunc(f.checks, func(c plan.Check) bool { return c.Address == t.Check })
+	})
 }
 
 func pick[T any](r *rand.Rand, from ...T) T { return from[r.IntN(len(from))] }
@@ -168,6 +206,7 @@ func (f *fleet) edit(r *rand.Rand, live bool) (*fleet, []string) {
 	for range 1 + r.IntN(3) {
 		said = append(said, c.editOnce(r, live))
 	}
+	c.agree()
 	return c, said
 }
 

@@ -258,12 +258,14 @@ func (s *stage) told(m *Machine, t *node.Transition) {
 	s.transitions = append(s.transitions, story.Transition{
 		At: at, Node: m.Name, Instance: string(t.Instance), From: t.From.String(), To: t.To.String(),
 	})
-	in := m.plan.Desired.Instance(t.Instance)
-	if in == nil {
-		return
+	var notify []plan.Addr
+	if in := m.plan.Desired.Instance(t.Instance); in != nil {
+		notify = in.Notify
+	} else if g := m.plan.Desired.Group(t.Instance); g != nil {
+		notify = g.Notify
 	}
 	event, verb := eventOf(t.To)
-	for _, a := range in.Notify {
+	for _, a := range notify {
 		n := m.plan.Desired.Notify(a)
 		if n == nil || n.Email == nil || !slices.Contains(n.On, event) {
 			continue

@@ -16,7 +16,7 @@ import (
 // Safety is every rule that holds at any moment and under any faults.
 var Safety = []Rule{
 	{"S1", S1}, {"S2", S2}, {"S3", S3}, {"S4", S4}, {"S5", S5}, {"S6", S6}, {"S7", S7}, {"S8", S8},
-	{"S10", S10}, {"S11", S11}, {"S12", S12}, {"S13", S13}, {"S16", S16}, {"S17", S17},
+	{"S9", S9}, {"S10", S10}, {"S11", S11}, {"S12", S12}, {"S13", S13}, {"S16", S16}, {"S17", S17},
 	{"D6", D6},
 }
 
@@ -416,6 +416,16 @@ var edges = map[[2]vrrp.Role][]Cause{
 	{vrrp.Fault, vrrp.Waiting}:   {Committed, Stopped},
 }
 
+// together are the edges that a sync group adds: its routers go where one of them went,
+// when whatever moved that one happens.
+var together = map[[2]vrrp.Role][]Cause{
+	{vrrp.Backup, vrrp.Fault}:   {Tick},
+	{vrrp.Active, vrrp.Leaving}: {Tick, Heard, Rejected, LinkChanged},
+	{vrrp.Leaving, vrrp.Active}: {LinkChanged},
+	{vrrp.Leaving, vrrp.Backup}: {Tick},
+	{vrrp.Leaving, vrrp.Fault}:  {Tick},
+}
+
 // S5: roles change only along the listed edges, each with a cause and words for it. A
 // backup becomes active by its own deadline and nothing else.
 func S5(*World) Watch {
@@ -425,9 +435,13 @@ func S5(*World) Watch {
 				continue
 			}
 			t := &f.Effects[i].Transition
-			allowed := false
-			for _, c := range edges[[2]vrrp.Role{t.From, t.To}] {
-				allowed = allowed || c == f.Cause
+			if t.Group() {
+				continue
+			}
+			edge := [2]vrrp.Role{t.From, t.To}
+			allowed := slices.Contains(edges[edge], f.Cause)
+			if p := f.Machine.process.hosts.Plan; p != nil && p.Desired.GroupOf(t.Instance) != nil {
+				allowed = allowed || slices.Contains(together[edge], f.Cause)
 			}
 			if !allowed || t.Why == "" {
 				return fmt.Sprintf("%s: %s by %s", f.Machine.Name, t, f.Cause)

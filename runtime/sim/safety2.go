@@ -361,6 +361,9 @@ func S17(*World) Watch {
 				continue
 			}
 			t := &f.Effects[i].Transition
+			if t.Group() {
+				continue
+			}
 			s := site{f.Machine, t.Key}
 			if was, known := last[s]; known && was != t.From {
 				return fmt.Sprintf("%s: %s, but it was %s", f.Machine.Name, t, was)

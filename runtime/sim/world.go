@@ -72,6 +72,7 @@ const (
 	streamHost
 	streamFaults
 	streamPlans
+	streamGroups
 )
 
 // stream is a source of chance of its own.

@@ -13,6 +13,8 @@ type Event struct {
 
 	Priority uint8  // Priority
 	Failing  string // Failing: what failed, empty when nothing fails any more
+	Release  bool   // Failing: nobody is better than this router while it does
+	Away     string // Follow: what is active elsewhere, empty when nothing is
 	Link     string // Link: what is wrong with the interface, empty when it is well
 
 	Holding bool // Start: the addresses are installed, left by a process before this one
@@ -40,6 +42,11 @@ const (
 	Failing
 	// Link is the state of the interface.
 	Link
+	// Join makes a grouped router active that is Ready, or takes back a departure that
+	// Follow began: all others of its group are ready, or active.
+	Join
+	// Follow has an active of a group go where one of its others has gone.
+	Follow
 	// Installed says that the kernel has all addresses of this router. The first one
 	// after a Claim or a refusal is answered with Announce; what is put back later, or
 	// added by a new Spec, the caller announces by itself.

@@ -59,7 +59,9 @@ func historySpecs() map[string]Spec {
 	patient.PreemptDelay, patient.Rival = 5*time.Second, 90
 	owner := standard()
 	owner.Priority = Owner
-	return map[string]Spec{"v3": v3, "v2": v2, "no preemption": shy, "preempt delay": patient, "owner": owner}
+	grouped := standard()
+	grouped.Grouped, grouped.Rival = true, 150
+	return map[string]Spec{"grouped": grouped, "v3": v3, "v2": v2, "no preemption": shy, "preempt delay": patient, "owner": owner}
 }
 
 // move is one letter of the alphabet.
@@ -104,6 +106,12 @@ func moves(spec Spec) []move {
 		"refused":              {ev: Event{Kind: Refused, Refusal: "no"}},
 		"frozen":               {ev: Event{Kind: Frozen}},
 		"stop":                 {ev: Event{Kind: Stop}},
+	}
+	if spec.Grouped {
+		m["join"] = move{ev: Event{Kind: Join}}
+		m["follow"] = move{ev: Event{Kind: Follow, Away: "the other is elsewhere"}}
+		m["follow nothing"] = move{ev: Event{Kind: Follow}}
+		m["failing for good"] = move{ev: Event{Kind: Failing, Failing: "nginx", Release: true}}
 	}
 	hear := func(name string, priority uint8, from netip.Addr, change func(*Advert)) {
 		a := New(spec).Message(priority)
@@ -224,6 +232,8 @@ type state struct {
 	stranger, heardLately    bool
 	denied                   bool
 	lane, former             int
+	follow                   Instant
+	ready, behind, forsake   bool
 }
 
 // specState is what the moves change of a spec.
@@ -249,15 +259,15 @@ func (h *history) state() state {
 		assert: left(r.lastAssert), cadence: r.cadence, claimed: r.claimed, installed: r.installed,
 		hasClaimed: r.hasClaimed, outdone: r.outdone, stale: r.stale.IsValid(), heard: r.heard.At != 0,
 		up: h.up, found: h.found, stranger: r.stranger.IsValid(), denied: r.refusal != "", heardLately: r.heard.Address.IsValid() && h.now.Sub(r.heard.At) < r.downInterval(),
-		lane: r.lane, former: len(r.spec.Former),
+		lane: r.lane, former: len(r.spec.Former), ready: r.ready, behind: r.behind, forsake: r.forsake,
 	}
 	switch r.role {
 	case Backup:
 		s.armed, s.down, s.preempt = left(r.armedAt), left(r.downAt), left(r.preemptAt)
 	case Active:
-		s.advert, s.refused = left(r.advertAt), left(r.refusedAt)
+		s.advert, s.refused, s.follow = left(r.advertAt), left(r.refusedAt), left(r.followAt)
 	case Leaving:
-		s.leave = leave{r.leave.offer, r.leave.left, left(r.leave.next), left(r.leave.until)}
+		s.leave = leave{r.leave.offer, r.leave.follow, r.leave.left, left(r.leave.next), left(r.leave.until)}
 	}
 	return s
 }
@@ -353,10 +363,11 @@ func (h *history) checkEffects(before *Router, ev Event) {
 		h.fail("role %s without a change", after)
 	}
 	heard := h.router.counters.Accepted > before.counters.Accepted
-	if before.Role() == Backup && after == Backup && !heard && ev.Kind != Frozen && h.router.downAt > before.downAt {
+	if before.Role() == Backup && after == Backup && !heard && ev.Kind != Frozen && !before.ready && h.router.downAt > before.downAt {
 		h.fail("%s moved the end of the silence away", ev)
 	}
-	if before.Role() == Backup && after == Active && (ev.Kind != Tick || before.downAt > h.now) {
+	joined := ev.Kind == Join && before.ready
+	if before.Role() == Backup && after == Active && !joined && (ev.Kind != Tick || before.downAt > h.now || before.spec.Grouped) {
 		h.fail("became active by %s, %s before its deadline", ev, before.downAt.Sub(h.now))
 	}
 }
@@ -379,7 +390,7 @@ func (h *history) checkState() {
 		}
 	}
 	running := r.Role() == Backup || r.Role() == Active || r.Role() == Leaving
-	if running && r.Deadline() == 0 {
+	if running && !r.ready && r.Deadline() == 0 {
 		h.fail("%s without a deadline", r.Role())
 	}
 	if r.Role() == Fault && r.link == "" && r.failing == "" && r.faultTill == 0 {
@@ -390,6 +401,9 @@ func (h *history) checkState() {
 	}
 	if r.Role() == Active && r.advertAt > h.now.Add(max(r.cadence.interval, r.spec.Interval)) {
 		h.fail("active and silent")
+	}
+	if r.ready && (r.Role() != Backup || !r.spec.Grouped) {
+		h.fail("%s and ready", r.Role())
 	}
 	if p := r.Advertised(); p == 0 || p == Owner && r.spec.Priority != Owner {
 		h.fail("advertises %d", p)

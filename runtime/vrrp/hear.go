@@ -139,12 +139,14 @@ func Describe(spec Spec, a *Advert, from netip.Addr) string {
 func (r *Router) hearBackup(now Instant, a *Advert, out []Effect) []Effect {
 	if a.Priority == 0 {
 		r.downAt = min(r.downAt, now.Add(r.skew()))
+		r.behind = false
 		return out
 	}
 	r.releaseFor(now, a)
 	if !r.takesOverFrom(now, a) {
 		r.adopt(a)
 		r.arm(now)
+		r.behind = outranks(a, r.heard.Address, r.effective, r.spec.face(r.lane).Source)
 	}
 	return out
 }
@@ -235,7 +237,7 @@ func (r *Router) hearLeaving(now Instant, a *Advert, out []Effect) []Effect {
 	case !r.leave.offer:
 		r.releaseAt = now.Add(r.grace())
 		return r.gone(fmt.Sprintf("stopped; %s has the addresses", from), out)
-	case r.failing == "" && a.Priority < r.effective:
+	case r.failing == "" && !r.leave.follow && a.Priority < r.effective:
 		return r.resume(now, fmt.Sprintf("%s has only priority %d", from, a.Priority), out)
 	}
 	return r.giveWay(now, a, fmt.Sprintf("gave the addresses to %s", from), out)
@@ -245,12 +247,13 @@ func (r *Router) hearLeaving(now Instant, a *Advert, out []Effect) []Effect {
 // and lets the addresses go after the grace.
 func (r *Router) giveWay(now Instant, a *Advert, why string, out []Effect) []Effect {
 	r.releaseAt = now.Add(r.grace())
-	r.advertAt, r.refusedAt, r.preemptAt = 0, 0, 0
+	r.advertAt, r.refusedAt, r.preemptAt, r.followAt = 0, 0, 0, 0
 	if r.failing != "" {
 		return r.change(Fault, r.failing+" fails; "+why, out)
 	}
 	r.stale = lacks(r.spec.Addresses, a)
 	r.adopt(a)
 	r.arm(now)
+	r.behind = outranks(a, r.heard.Address, r.effective, r.spec.face(r.lane).Source)
 	return r.change(Backup, why, out)
 }

@@ -8,10 +8,11 @@ import (
 // leave is a departure under way: goodbyes still to be said, and how long the addresses
 // are held for a successor.
 type leave struct {
-	offer bool // resume if nobody comes; else the router is stopping
-	left  int  // goodbyes
-	next  Instant
-	until Instant
+	offer  bool // resume if nobody comes; else the router is stopping
+	follow bool // after others of its group: do not resume
+	left   int  // goodbyes
+	next   Instant
+	until  Instant
 }
 
 func (l *leave) deadline() Instant {
@@ -37,7 +38,7 @@ func (r *Router) offer(now Instant, out []Effect) []Effect {
 
 // reconsider takes an offer back when there is no reason for it any more.
 func (r *Router) reconsider(now Instant, why string, out []Effect) []Effect {
-	if !r.leave.offer || r.failing != "" || r.outdone {
+	if !r.leave.offer || r.leave.follow || r.failing != "" || r.outdone {
 		return out
 	}
 	return r.resume(now, why, out)
@@ -53,7 +54,7 @@ func (r *Router) beginLeave(now Instant, why string, l leave, out []Effect) []Ef
 		l.until = max(l.until, now.Add(Down(f.Version, 1, max(r.cadence.interval, f.Interval), 3)))
 	}
 	r.leave = l
-	r.advertAt, r.refusedAt = 0, 0
+	r.advertAt, r.refusedAt, r.followAt = 0, 0, 0
 	out = r.send(0, out)
 	return r.change(Leaving, why, out)
 }
@@ -68,6 +69,10 @@ func (r *Router) tickLeaving(now Instant, out []Effect) []Effect {
 	switch {
 	case l.until > now:
 		return out
+	case l.offer && r.forsake:
+		return r.fail(r.failing+" fails; nobody took the addresses", out)
+	case l.follow:
+		return r.listen(now, "nobody took the addresses, but its group is elsewhere", r.yield(out))
 	case l.offer:
 		return r.resume(now, "nobody took the addresses", out)
 	}
@@ -91,7 +96,7 @@ func (r *Router) stop(now Instant, out []Effect) []Effect {
 	case r.role == Active:
 		return r.beginLeave(now, "stopping", leave{}, out)
 	case r.role == Leaving:
-		r.leave.offer = false
+		r.leave.offer, r.leave.follow = false, false
 		return out
 	case r.releaseAt == 0:
 		out = r.yield(out)
@@ -101,7 +106,7 @@ func (r *Router) stop(now Instant, out []Effect) []Effect {
 
 // gone is the end of a stop: RFC 9568's Initialize.
 func (r *Router) gone(why string, out []Effect) []Effect {
-	r.startAt, r.downAt, r.advertAt, r.faultTill = 0, 0, 0, 0
+	r.startAt, r.downAt, r.advertAt, r.faultTill, r.ready, r.behind = 0, 0, 0, 0, false, false
 	return r.change(Waiting, why, out)
 }
 

@@ -17,6 +17,7 @@ func (r *Router) Reconfigure(now Instant, spec Spec) {
 	if spec.Rival > before.Rival {
 		r.outdone = r.outranked()
 	}
+	r.ungroup(now)
 	r.startAt = closer(r.startAt, now.Add(spec.StartDelay))
 	r.preemptAt = closer(r.preemptAt, now.Add(spec.PreemptDelay))
 	switch {
@@ -32,6 +33,10 @@ func (r *Router) Reconfigure(now Instant, spec Spec) {
 // changeSilence counts from now what is left of the silence: counted from its beginning
 // it may be over already, and an active that nobody has told yet is still alive.
 func (r *Router) changeSilence(now Instant, before *Spec) {
+	if r.ready {
+		r.followLane(before)
+		return
+	}
 	rearm := r.followLane(before) || r.spec.Interval != before.Interval || r.spec.DownAdverts != before.DownAdverts
 	if !rearm {
 		return

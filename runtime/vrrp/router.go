@@ -27,11 +27,17 @@ type Router struct {
 	releaseAt Instant    // backup: end of the grace
 	refusedAt Instant    // active: the kernel refuses since
 	refusal   string     // claimed: what it said, until it gives in
+	followAt  Instant    // active: its group is elsewhere
+	away      string     // and why
 	faultTill Instant    // fault: a cause that only time cures
 	stranger  netip.Addr // fault: who speaks another dialect; not set where that is not the cause
 
 	cadence cadence
 	leave   leave
+
+	ready   bool // grouped backup: its silence is over, and the others' is not
+	behind  bool // backup: what it waits for is a better active
+	forsake bool // failing: nobody is better than this router
 
 	claimed    bool // the addresses are wanted
 	installed  bool // and the kernel has them
@@ -122,7 +128,7 @@ func (r *Router) Deadline() Instant {
 	case Backup:
 		d = earliest(d, r.downAt)
 	case Active:
-		d = earliest(d, earliest(r.advertAt, r.refusalEnd()))
+		d = earliest(d, earliest(r.followAt, earliest(r.advertAt, r.refusalEnd())))
 	case Leaving:
 		d = earliest(d, r.leave.deadline())
 	case Fault:
@@ -145,9 +151,13 @@ func (r *Router) Step(now Instant, ev Event, out []Effect) []Effect {
 	case Priority:
 		return r.setPriority(now, ev.Priority, out)
 	case Failing:
-		return r.setFailing(now, ev.Failing, out)
+		return r.setFailing(now, ev.Failing, ev.Release, out)
 	case Link:
 		return r.setLink(now, ev.Link, out)
+	case Join:
+		return r.join(now, out)
+	case Follow:
+		return r.goAlong(now, ev.Away, out)
 	case Installed:
 		return r.setInstalled(out)
 	case Refused:
@@ -190,13 +200,16 @@ func (r *Router) listen(now Instant, why string, out []Effect) []Effect {
 	if r.failing != "" {
 		return r.fail(r.failing+" fails", out)
 	}
-	if r.spec.Priority == Owner {
+	if r.spec.Priority == Owner && !r.spec.Grouped {
 		return r.activate(now, "priority 255: it owns the addresses", out)
 	}
 	if !r.hearsActive(now) {
 		r.listenSlowly()
 	}
 	r.arm(now)
+	if r.spec.Priority == Owner {
+		r.isReady()
+	}
 	r.preemptAt = 0
 	return r.change(Backup, why, out)
 }
@@ -217,7 +230,8 @@ func (r *Router) listenSlowly() {
 // activate sends first, so that a lesser active falls silent, then claims (RFC 9568,
 // 6.4.2). The announcement waits for the kernel unless it has the addresses already.
 func (r *Router) activate(now Instant, why string, out []Effect) []Effect {
-	r.startAt, r.downAt, r.preemptAt, r.releaseAt, r.refusedAt = 0, 0, 0, 0, 0
+	r.startAt, r.downAt, r.preemptAt, r.releaseAt, r.refusedAt, r.followAt = 0, 0, 0, 0, 0, 0
+	r.ready, r.behind = false, false
 	if r.refusal != "" { // of what it holds already: nobody will say it again
 		r.refusedAt = now
 	}
@@ -242,8 +256,8 @@ func (r *Router) tick(now Instant, out []Effect) []Effect {
 			out = r.listen(now, "start delay is over", out)
 		}
 	case Backup:
-		if r.downAt <= now {
-			out = r.activate(now, r.silence(now), out)
+		if !r.ready && r.downAt <= now {
+			out = r.expire(now, out)
 		}
 	case Active:
 		out = r.tickActive(now, out)
@@ -263,6 +277,9 @@ func (r *Router) tick(now Instant, out []Effect) []Effect {
 func (r *Router) tickActive(now Instant, out []Effect) []Effect {
 	if end := r.refusalEnd(); end != 0 && end <= now {
 		return r.giveUp(now, out)
+	}
+	if r.followAt != 0 && r.followAt <= now {
+		return r.beginLeave(now, r.away, leave{offer: true, follow: true}, out)
 	}
 	if r.advertAt > now {
 		return out
@@ -323,11 +340,11 @@ func (r *Router) setPriority(now Instant, p uint8, out []Effect) []Effect {
 
 // setFailing is a check without weight: it makes a backup unfit and an active offer its
 // addresses to whoever is left.
-func (r *Router) setFailing(now Instant, what string, out []Effect) []Effect {
-	before := r.failing
-	r.failing = what
+func (r *Router) setFailing(now Instant, what string, forsake bool, out []Effect) []Effect {
+	before, worse := r.failing, forsake && !r.forsake
+	r.failing, r.forsake = what, forsake
 	switch {
-	case (what == "") == (before == ""):
+	case (what == "") == (before == "") && !worse:
 		return out
 	case r.role == Active && what != "":
 		return r.beginLeave(now, what+" fails", leave{offer: true}, out)
@@ -363,7 +380,8 @@ func (r *Router) stopped() bool { return r.role == Waiting && r.startAt == 0 }
 
 // fail makes the router silent until what failed is well again.
 func (r *Router) fail(why string, out []Effect) []Effect {
-	r.startAt, r.downAt, r.preemptAt, r.advertAt, r.refusedAt = 0, 0, 0, 0, 0
+	r.startAt, r.downAt, r.preemptAt, r.advertAt, r.refusedAt, r.followAt = 0, 0, 0, 0, 0, 0
+	r.ready, r.behind = false, false
 	out = r.yield(out)
 	return r.change(Fault, why, out)
 }
@@ -477,7 +495,7 @@ func (r *Router) skew() time.Duration {
 
 // arm begins a down interval.
 func (r *Router) arm(now Instant) {
-	r.armedAt = now
+	r.armedAt, r.ready, r.behind = now, false, false
 	r.downAt = now.Add(r.downInterval())
 }
 

@@ -41,6 +41,9 @@ type Spec struct {
 	// Rival is the highest priority that another member can have, its checks counted in;
 	// 0 if there is no other member or none is known. See the offer in doc.go.
 	Rival uint8
+	// Grouped: others are active with this router or not at all, and its owner decides
+	// when; see sync groups in doc.go.
+	Grouped bool
 }
 
 // Role is what a router is at present.
@@ -66,6 +69,9 @@ const (
 	// graceMax is how long the addresses stay after giving way. The new active adds and
 	// announces them within about 2 ms of its first advert; the rest is for a busy host.
 	graceMax = 20 * time.Millisecond
+	// followAfter is how long the active members of a sync group wait for an advert each,
+	// when one of them has given way: their successor sends all of them in one turn.
+	followAfter = 20 * time.Millisecond
 	// refusalMax is how long the kernel may refuse an address before the router yields.
 	refusalMax = time.Second
 	// refusalPause is how long the router then keeps away before it tries again.

@@ -16,9 +16,13 @@ func (e Event) String() string {
 	case Priority:
 		return fmt.Sprintf("priority %d", e.Priority)
 	case Failing:
-		return "failing " + orNothing(e.Failing)
+		return "failing " + orNothing(e.Failing) + word(e.Release, ", nobody is better")
 	case Link:
 		return "link " + orNothing(e.Link)
+	case Join:
+		return "join"
+	case Follow:
+		return "follow " + orNothing(e.Away)
 	case Installed:
 		return "installed"
 	case Refused:
