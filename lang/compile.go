@@ -3,6 +3,7 @@ package lang
 import (
 	"fmt"
 	"io/fs"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -134,8 +135,8 @@ func compile(fsys fs.FS, dir string, files map[string][]byte, vars []string, in 
 	res.MaxImpact = settings.MaxImpact
 	c.e = eval.New(m, evalInputs(in), settings.Env)
 	c.run(in)
-	c.mask(in)
 	all := append(c.ds, c.e.Diagnostics()...)
+	all = all.Scrub(c.mask(in, len(all) > 0))
 	for _, t := range c.e.Timings(timingsMost) {
 		res.Timings = append(res.Timings, Timing(t))
 	}
@@ -241,24 +242,36 @@ func (c *compiler) src(r diag.Range) plan.Src {
 }
 
 // mask hides what the evaluator knows to be secret in what snippets are cut from; the
-// renderer hides what looks like it besides.
-func (c *compiler) mask(in Inputs) {
+// renderer hides what looks like it besides. It gives back what no message may say, where
+// there are messages.
+func (c *compiler) mask(in Inputs, messages bool) (secrets []string) {
 	for _, v := range in.Vars {
 		if v.File != "" {
 			c.res.Files[v.File] = v.Data
 		}
 	}
+	if messages {
+		secrets = append(diag.SecretsOf(c.res.Files), c.e.SecretTexts()...)
+	}
+	before := maps.Clone(c.res.Files)
 	for name, src := range c.res.Files {
 		c.res.Files[name] = slices.Clone(src)
 	}
 	for _, r := range c.e.SecretRanges() {
-		src := c.res.Files[r.Filename]
-		for i := r.Start.Byte; i < min(r.End.Byte, len(src)); i++ {
-			if src[i] > ' ' && !strings.ContainsRune(`"[]{}(),`, rune(src[i])) {
-				src[i] = '*'
+		src, from, to := c.res.Files[r.Filename], r.Start.Byte, r.End.Byte
+		if to > len(src) {
+			continue
+		}
+		for i := from; i < to; i++ {
+			if src[i] >= ' ' && !strings.ContainsRune(`"[]{}(),`, rune(src[i])) {
+				src[i] = diag.Hidden
 			}
 		}
+		if messages {
+			secrets = append(secrets, diag.Secrets(before[r.Filename][from:to], src[from:to])...)
+		}
 	}
+	return secrets
 }
 
 // accept sets aside the warnings that the hafile block accepts.

@@ -177,16 +177,19 @@ func (c *compiler) password(in *instance) {
 	}
 	b := m.Whole.One("auth")
 	c.report(diag.Warning, "HA2102", b.At("type"), in.obj.Addr, "the password travels in clear",
-		"Who can read the segment can read it, and who can read it can take the addresses; RFC 3768 dropped it for that. It keeps two groups from mixing up and nothing more. Drop the auth block on all members at once where no keepalived needs it.")
-	if n := len(a.Password.Value); n > 8 {
-		c.report(diag.Warning, "HA2101", b.At("password"), in.obj.Addr, fmt.Sprintf("the password has %d bytes, and 8 are sent", n),
+		"Who can read the segment can read it, and who can read it can take the addresses; RFC 3768 dropped it for that. It keeps two groups from mixing up and nothing more. Where keepalived takes part it has to stay: hafile { accept = [\"HA2102\"] } says that this is known. Elsewhere drop the auth block; members with and without it do not hear each other meanwhile.")
+	if len(a.Password.Value) > 8 {
+		c.report(diag.Warning, "HA2101", b.At("password"), in.obj.Addr, "the password is longer than 8 bytes",
 			"VRRPv2 has room for 8 bytes; keepalived cuts what is longer, and so does hafile. Write the first 8 bytes only, so that the file says what is on the wire.")
 	}
 	if v, ok := b.Value("password"); ok && a.Password.Inline() && !v.FromSecret {
 		c.report(diag.Warning, "HA2104", v.Range, in.obj.Addr, "the password stands in the file",
-			"It would be in version control and in the plan. Write password = credential(\"vrrp-"+in.obj.Label+"\") and put the value into the credentials directory of each node.")
+			fmt.Sprintf("It would be in version control and in the plan. Write password = credential(%q) and put the value into %s/%[1]s of each node, mode 0600.", "vrrp-"+in.obj.Label, credentials))
 	}
 }
+
+// credentials is where nodes keep them, unless systemd passes them.
+const credentials = "/etc/hafile/credentials"
 
 // offLink is HA1204 for an address that a member cannot serve: no prefix, no judgement.
 func (c *compiler) offLink(in *instance) {

@@ -2,8 +2,10 @@ package lang
 
 import (
 	"fmt"
+	"maps"
 	"net/netip"
 	"path"
+	"slices"
 	"strings"
 
 	"hafile/lang/diag"
@@ -249,6 +251,24 @@ func (c *compiler) readNotifies() {
 			if x := b.One("exec"); x != nil {
 				c.writable(o, x, "command", eval.Or(x, "command", []string(nil)))
 			}
+			c.openSecrets(o, b.One("webhook"))
+		}
+	}
+}
+
+// openSecrets is HA2104 for what a webhook sends to be let in.
+func (c *compiler) openSecrets(o *eval.Object, b *eval.Block) {
+	cure := fmt.Sprintf("It would be in version control and in the plan. Write token = credential(%q), which is sent as Authorization: Bearer, and put the value into %s/%[1]s of each node, mode 0600.", "hook-"+o.Label, credentials)
+	if t, ok := eval.Get[plan.Secret](b, "token"); ok && t.Inline() {
+		if v, _ := b.Value("token"); !v.FromSecret {
+			c.report(diag.Warning, "HA2104", v.Range, o.Addr, "the token stands in the file", cure)
+		}
+	}
+	headers := eval.Or(b, "headers", map[string]string(nil))
+	for _, name := range slices.Sorted(maps.Keys(headers)) {
+		if plan.SecretHeader(name) {
+			c.report(diag.Warning, "HA2104", b.At("headers"), o.Addr, fmt.Sprintf("the header %s stands in the file", name), cure)
+			return
 		}
 	}
 }

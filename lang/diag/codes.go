@@ -189,8 +189,8 @@ var entries = []Entry{
 		`auth { type = "pass" }`, "Drop the auth block on all members at once, where no keepalived needs it."},
 	{"HA2103", "A secret in an open place", false,
 		"A sensitive value stands in an argument or output that is shown.", "command = [\"/bin/x\", var.password]", "Use a value that is not sensitive, or sensitive = true in an output."},
-	{"HA2104", "The password stands in the file", true,
-		"It would be in version control and in the plan.", `password = "1111"`, `Write password = credential("NAME") and put the value into the credentials directory of each node.`},
+	{"HA2104", "A secret stands in the file", true,
+		"A password, a token or a header that lets somebody in would be in version control and in the plan.", `password = "1111"`, `Write password = credential("NAME") and put the value into /etc/hafile/credentials/NAME of each node, mode 0600. A webhook has token = credential("NAME").`},
 
 	{"HA2201", "A program that others could replace", true,
 		"A program runs as root or decides who has the addresses, and stands where everybody can write.",

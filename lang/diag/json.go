@@ -33,7 +33,7 @@ func NewReport(ds Diagnostics, sources map[string][]byte) Report {
 	r := renderer{o: Options{Sources: sources}, files: map[string]*source{}}
 	rep := Report{FormatVersion: "1.0", Valid: !ds.HasErrors(), Diagnostics: []Reported{}}
 	rep.ErrorCount, rep.WarningCount = ds.Count()
-	for _, d := range ds {
+	for _, d := range ds.Scrub(r.secrets()) {
 		rep.Diagnostics = append(rep.Diagnostics, Reported{d, r.jsonSnippet(d.Range)})
 	}
 	return rep
@@ -57,6 +57,7 @@ func (r *renderer) jsonSnippet(at *Range) *Snippet {
 	if at.End.Line == at.Start.Line {
 		end = min(max(at.End.Byte-from, start), len(line))
 	}
+	line, start, end = shown(line, start, end)
 	return &Snippet{Code: string(line), StartLine: at.Start.Line, HighlightStartOffset: start, HighlightEndOffset: end}
 }
 

@@ -34,6 +34,7 @@ const (
 // must not move the cursor.
 func Render(w io.Writer, ds Diagnostics, o Options) error {
 	r := renderer{w: bufio.NewWriter(w), o: o, files: map[string]*source{}}
+	ds = ds.Scrub(r.secrets())
 	for i, d := range ds {
 		if o.Limit > 0 && i == o.Limit {
 			fmt.Fprintf(r.w, "\nand %d more\n", len(ds)-i)
@@ -140,6 +141,7 @@ func (r *renderer) snippet(at Range, color string) {
 	}
 	start = min(max(start, 0), len(line))
 	end = min(max(end, start), len(line))
+	line, start, end = shown(line, start, end)
 	before, under, after := visible(line[:start]), visible(line[start:end]), visible(line[end:])
 	text, pad := before+under+after, width(before)
 	const most = 160
@@ -191,6 +193,17 @@ func clean(s string) string {
 type source struct {
 	text   []byte
 	starts []int
+}
+
+// secrets are those of all sources, which are masked on the way.
+func (r *renderer) secrets() []string {
+	var all []string
+	for name, text := range r.o.Sources {
+		if s := r.source(name); s != nil {
+			all = append(all, Secrets(text, s.text)...)
+		}
+	}
+	return all
 }
 
 func (r *renderer) source(name string) *source {

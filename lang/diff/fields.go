@@ -164,6 +164,21 @@ func (w *walker) value(name string, before, after reflect.Value, at place) {
 	}
 }
 
+// hidden compares two texts that nobody may read in a plan.
+func (w *walker) hidden(name string, before, after reflect.Value, at place) {
+	word := func(v reflect.Value) json.RawMessage {
+		if !v.IsValid() {
+			return null
+		}
+		return quote(plan.Redacted)
+	}
+	if before.IsValid() != after.IsValid() || before.IsValid() && before.String() != after.String() {
+		w.found = append(w.found, leaf{
+			row: name, path: at.path, key: at.key, before: word(before), after: word(after), src: at.src, gone: at.gone, sensitive: true,
+		})
+	}
+}
+
 // secretOf is the secret that v holds; zero for everything else.
 func secretOf(v reflect.Value) plan.Secret {
 	if v.IsValid() && v.Type() == typeSecret {
@@ -294,6 +309,10 @@ func (w *walker) entries(name string, before, after reflect.Value, at place) {
 		inside := at
 		inside.path += "[" + strconv.Quote(key.String()) + "]"
 		inside.key = key.String()
+		if strings.HasSuffix(name, ".Headers") && plan.SecretHeader(inside.key) {
+			w.hidden(name, entryOf(before, key), entryOf(after, key), inside)
+			continue
+		}
 		w.value(name, entryOf(before, key), entryOf(after, key), inside)
 	}
 }

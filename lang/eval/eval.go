@@ -76,6 +76,8 @@ type Evaluator struct {
 	alone   bool                  // the hafile block, which is read before everything else
 	given   map[string]assignment // values of variables from outside
 	secret  map[string]bool       // variables that are sensitive
+	tainted map[string]bool       // locals and variables that a secret is made from
+	unasked []hcl.Range           // values of files of variables that no variable takes
 }
 
 // New prepares a module for evaluation; nothing is evaluated yet, except the values that
@@ -96,7 +98,7 @@ func New(m *module.Module, in Inputs, env []string) *Evaluator {
 func (s *session) evaluator(m *module.Module) *Evaluator {
 	e := &Evaluator{
 		session: s, m: m, memo: map[string]cty.Value{}, failed: map[string]bool{}, whole: map[string]cty.Value{},
-		objects: map[string][]*Object{}, given: map[string]assignment{}, secret: map[string]bool{},
+		objects: map[string][]*Object{}, given: map[string]assignment{}, secret: map[string]bool{}, tainted: map[string]bool{},
 	}
 	if s.functions[m] == nil {
 		s.functions[m] = &hcl.EvalContext{Functions: e.builtins()}

@@ -21,6 +21,9 @@ import (
 // if it was not written: Value.V is nil.
 func (e *Evaluator) argument(attr *hcl.Attribute, arg *schema.Arg, s scope) (Value, bool) {
 	s.arg = arg
+	if arg.Sensitive {
+		e.taint(attr.Expr)
+	}
 	v, ok := e.value(attr.Expr, s)
 	if !ok {
 		return Value{}, false

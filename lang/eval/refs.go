@@ -24,6 +24,9 @@ func (e *Evaluator) missing(kind, name string, t hcl.Traversal, s scope) {
 		at = t[:2].SourceRange()
 	}
 	d := diag.Diagnostic{Severity: diag.Error, Code: "HA1003", Summary: summary, Detail: detail, Range: module.At(at), Address: s.addr, Related: related}
+	if s.arg != nil && s.arg.Sensitive && kind == "local" {
+		e.taintLocal(diag.Nearest(name, e.m.Names(kind)))
+	}
 	e.add(d)
 }
 
@@ -102,6 +105,11 @@ func (e *Evaluator) declRange(kind, name string) diag.Range {
 func (e *Evaluator) unknownRoot(t hcl.Traversal, s scope) {
 	word := t.RootName()
 	at := t.SourceRange()
+	if s.arg != nil && s.arg.Sensitive {
+		e.errorf("HA1003", s, at, fmt.Sprintf("%s needs a reference to a secret", s.arg.Name),
+			"A word without quotes refers to something, and there is no such thing; it is not shown, since it may be the secret itself. Write %s = %s and put the value into that file of the credentials directory.", s.arg.Name, secretExample(s))
+		return
+	}
 	switch strings.ToLower(word) {
 	case "on", "yes":
 		e.errorf("HA1009", s, at, fmt.Sprintf("%s is not a value", word), "keepalived writes it so; write true.")
@@ -130,6 +138,18 @@ func (e *Evaluator) unknownRoot(t hcl.Traversal, s scope) {
 	}
 	e.errorf("HA1003", s, at, fmt.Sprintf("there is no %s to refer to", word),
 		"A word without quotes is a reference and starts with one of %s. Write %q for a string.", strings.Join(roots, ", "), word)
+}
+
+// secretExample is how an argument of the scope refers to a secret.
+func secretExample(s scope) string {
+	name := s.addr.Name()
+	if name == "" {
+		name = "NAME"
+	}
+	if s.addr.Kind() == "instance" {
+		return fmt.Sprintf("credential(%q)", "vrrp-"+name)
+	}
+	return fmt.Sprintf("credential(%q)", "hook-"+name)
 }
 
 const masterCure = `The states are "active" and "backup" (RFC 9568), and "fault"; keepalived and older RFCs say MASTER. Write "active".`

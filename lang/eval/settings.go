@@ -47,7 +47,7 @@ func Sniff(m *module.Module, release string) diag.Diagnostics {
 
 // settingsEvaluator knows no functions and nothing that could be referred to.
 func settingsEvaluator(m *module.Module) *Evaluator {
-	e := &Evaluator{session: &session{text: newStatic()}, m: m, root: &hcl.EvalContext{}, alone: true}
+	e := &Evaluator{session: &session{text: newStatic()}, m: m, root: &hcl.EvalContext{}, alone: true, tainted: map[string]bool{}}
 	e.top = e
 	return e
 }

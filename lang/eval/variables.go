@@ -2,6 +2,7 @@ package eval
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
@@ -60,18 +61,35 @@ func (e *Evaluator) varFile(name string, src []byte) {
 	body, ds := module.Parse(name, src)
 	e.ds = append(e.ds, ds...)
 	if body == nil {
+		e.unasked = append(e.unasked, valuesOf(name, src)...)
 		return
 	}
 	attrs, hd := body.JustAttributes()
+	if hd.HasErrors() {
+		e.unasked = append(e.unasked, valuesOf(name, src)...)
+	}
 	for _, d := range hd {
 		e.errorf("HA1000", scope{}, *d.Subject, lowerFirst(d.Summary), "A file of variables holds NAME = VALUE and nothing else.")
 	}
 	for _, a := range attrs {
 		if e.known(a.Name, a.NameRange, name) {
 			e.given[a.Name] = assignment{expr: a.Expr, from: name, at: a.Expr.Range()}
+		} else {
+			e.unasked = append(e.unasked, a.Expr.Range())
 		}
 	}
 }
+
+// valuesOf is everything behind the first word of each line.
+func valuesOf(name string, src []byte) []hcl.Range {
+	var out []hcl.Range
+	for _, at := range firstWord.FindAllSubmatchIndex(src, -1) {
+		out = append(out, hcl.Range{Filename: name, Start: hcl.Pos{Byte: at[2]}, End: hcl.Pos{Byte: at[3]}})
+	}
+	return out
+}
+
+var firstWord = regexp.MustCompile(`(?m)^[ \t]*(?:[\w-]+(?:[ \t]*[=:][ \t]*|[ \t]+))?(\S.*)$`)
 
 // known refuses a value for a variable that nobody declares: a typo would leave the
 // default in force.
@@ -310,32 +328,6 @@ func (e *Evaluator) Variables() map[string]string {
 			if err == nil {
 				out[d.Name] = module.Hash(raw)
 			}
-		}
-	}
-	return out
-}
-
-// SecretRanges is where the values of sensitive variables stand in the files.
-func (e *Evaluator) SecretRanges() []diag.Range {
-	var out []diag.Range
-	for _, x := range e.Modules() {
-		out = append(out, x.secretRanges()...)
-	}
-	return out
-}
-
-func (e *Evaluator) secretRanges() []diag.Range {
-	var out []diag.Range
-	for _, d := range e.m.Of("var") {
-		if !e.secret[d.Name] {
-			continue
-		}
-		content, _, _ := d.Block.Body.PartialContent(&hcl.BodySchema{Attributes: []hcl.AttributeSchema{{Name: "default"}}})
-		if a := content.Attributes["default"]; a != nil {
-			out = append(out, module.Range(a.Expr.Range()))
-		}
-		if a, ok := e.given[d.Name]; ok && a.expr != nil {
-			out = append(out, module.Range(a.at))
 		}
 	}
 	return out

@@ -1,6 +1,9 @@
 package plan
 
-import "fmt"
+import (
+	"fmt"
+	"regexp"
+)
 
 // Secret is a reference to a secret, or one that was written into the files. No
 // format verb and no digest shows the value; only JSON carries it, because the
@@ -42,7 +45,46 @@ func (s *Secret) redact() {
 func (p *Plan) Redacted() *Plan {
 	c := p.Clone()
 	c.EachSecret(func(_ Addr, s *Secret) { s.redact() })
+	c.eachHeaders(func(h map[string]string) {
+		for name := range h {
+			if SecretHeader(name) {
+				h[name] = Redacted
+			}
+		}
+	})
 	return c
+}
+
+var secretHeader = regexp.MustCompile(`(?i)auth|token|secret|key|cookie|passw|session|signature`)
+
+// SecretHeader reports whether a header of that name carries a secret, as far as a name
+// can tell: Authorization, Cookie, X-Api-Key.
+func SecretHeader(name string) bool { return secretHeader.MatchString(name) }
+
+// eachHeaders visits the headers of every check and webhook.
+func (p *Plan) eachHeaders(visit func(map[string]string)) {
+	for i := range p.Desired.Checks {
+		if h := p.Desired.Checks[i].HTTP; h != nil {
+			visit(h.Headers)
+		}
+	}
+	for i := range p.Desired.Notifies {
+		if w := p.Desired.Notifies[i].Webhook; w != nil {
+			visit(w.Headers)
+		}
+	}
+}
+
+// HeadersLeftOut reports whether the plan was written for eyes, without the headers that
+// carry secrets.
+func (p *Plan) HeadersLeftOut() bool {
+	found := false
+	p.eachHeaders(func(h map[string]string) {
+		for name, value := range h {
+			found = found || SecretHeader(name) && value == Redacted
+		}
+	})
+	return found
 }
 
 // EachSecret visits every secret that the plan names or holds, with the address of the

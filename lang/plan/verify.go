@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -162,8 +163,19 @@ func (v *verifier) email(n *Notify) {
 		}
 	}
 	if !hostPort(n.Email.Relay) {
-		v.add("HA1108", n.Address, "relay", n.Src, "%q is not HOST:PORT", n.Email.Relay)
+		// The value is not shown: some write a user and a password into it.
+		v.add("HA1108", n.Address, "relay", n.Src, "is not HOST:PORT")
+		v.cure("%s", relayCure(n.Email.Relay))
 	}
+}
+
+var hostOnly = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9.-]*$`)
+
+func relayCure(relay string) string {
+	if hostOnly.MatchString(relay) {
+		return fmt.Sprintf("Write relay = \"%s:25\".", relay)
+	}
+	return `Write host and port and nothing else, as in relay = "mail.example.net:25": there is neither scheme nor user.`
 }
 
 // hostPort reports whether s is HOST:PORT; an IPv6 host stands in brackets.

@@ -158,8 +158,15 @@ func (v *verifier) headers(a Addr, headers map[string]string, src Src) {
 	slices.Sort(names)
 	for _, name := range names {
 		if name == "" || strings.ContainsAny(name, ": \t\r\n") || strings.ContainsAny(headers[name], "\r\n") {
-			v.add("HA1119", a, "headers", src, "%q is not a header", name)
+			v.add("HA1119", a, "headers", src, "%q is not a header", headerName(name))
 			v.cure("A name has letters, digits and dashes, and a value is one line.")
 		}
 	}
+}
+
+// headerName is what stands before a colon: who writes a whole header as a name writes
+// its value, too.
+func headerName(s string) string {
+	name, _, _ := strings.Cut(s, ":")
+	return name
 }

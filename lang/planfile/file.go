@@ -66,7 +66,8 @@ func Read(r io.Reader) (*Document, error) {
 	if err := json.Unmarshal(raw, d); err != nil {
 		return nil, decoding(err)
 	}
-	if got := d.Plan.Digest(); got != d.Digest {
+	// What was written for eyes lacks a part of its content; Check refuses to apply it.
+	if got := d.Plan.Digest(); got != d.Digest && !d.Plan.HeadersLeftOut() {
 		return nil, unreadable("its content has the digest %s and not %s, so it was changed by hand or damaged", short(got), short(d.Digest))
 	}
 	return d, nil

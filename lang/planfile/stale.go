@@ -57,6 +57,9 @@ func Check(d *Document, r Running, now time.Time) Verdict {
 // password.
 func withoutSecrets(d *Document) *Problem {
 	a := inlineSecret(&d.Plan, func(s plan.Secret) bool { return s.Value == plan.Redacted })
+	if a == "" && d.Plan.HeadersLeftOut() {
+		a = "a header"
+	}
 	if a == "" {
 		return nil
 	}
