@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"hafile/lang/diff"
+	"hafile/lang/plan"
 	"hafile/lang/planfile"
 	"hafile/lang/render"
 	"hafile/lang/sshsig"
@@ -77,8 +78,16 @@ func (c *cli) apply(ctx context.Context, what string, o *applyOptions) error {
 		return fmt.Errorf("the plan's digest is %s and does not begin with %s: look at what was approved", doc.Digest, o.digest)
 	}
 	if len(doc.Changes) == 0 && doc.Reached() && doc.Base.Digest != planfile.NoBase {
-		v.nothingToDo(doc, o.asJSON)
-		return nil
+		now, err := c.secretsNow(ctx, doc, o)
+		if err != nil {
+			return err
+		}
+		if now.Change == 0 {
+			v.nothingToDo(doc, o.asJSON)
+			return nil
+		}
+		doc.Summary = now
+		v.note("The content of a secret has changed since plan %d was applied.", doc.Base.Serial)
 	}
 	if err := o.approve(v, doc, facts, saved); err != nil {
 		return err
@@ -93,6 +102,23 @@ func (c *cli) apply(ctx context.Context, what string, o *applyOptions) error {
 		return exit(result.Exit)
 	}
 	return nil
+}
+
+// secretsNow is what a plan that is running already would do: the files name secrets, and
+// only the daemon knows whether their content is still the same.
+func (c *cli) secretsNow(ctx context.Context, doc *planfile.Document, o *applyOptions) (diff.Summary, error) {
+	named := false
+	doc.Plan.EachSecret(func(_ plan.Addr, s *plan.Secret) { named = named || !s.Inline() })
+	if !named {
+		return diff.Summary{}, nil
+	}
+	client := control.NewClient(c.socket)
+	defer client.Close()
+	result, err := client.Apply(ctx, o.request(doc, true), doc.Base.Digest, true, func(control.Event) {})
+	if err != nil {
+		return diff.Summary{}, err
+	}
+	return result.Summary, nil
 }
 
 // signedPlan is a plan file, byte for byte, and its signature.
@@ -161,7 +187,7 @@ func isPlanFile(name string) bool {
 // approve shows the plan to a person and asks, or takes the plan file or -auto-approve
 // for an answer.
 func (o *applyOptions) approve(v *view, doc *planfile.Document, facts render.Facts, saved bool) error {
-	if !o.asJSON && !o.auto {
+	if !o.asJSON && !o.auto && len(doc.Changes) > 0 {
 		if err := v.planOrJSON(doc, false, mode(saved && !v.interactive(), false), facts, ""); err != nil {
 			return err
 		}

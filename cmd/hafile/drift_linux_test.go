@@ -132,6 +132,13 @@ func TestReaderSeesDriftAndAnEmptyPlan(t *testing.T) {
 	has(t, c.asReader(3, "b", "drift"), "link_down", "eth0 is down")
 	c.ip("b", "link", "set", "eth0", "up")
 
-	c.exits(0, "a", "apply", "-auto-approve", "-node=a", dir)
+	has(t, c.exits(0, "a", "apply", "-auto-approve", "-node=a", dir), "Nothing to do")
+
+	// A secret whose content has changed under its name.
+	other := filepath.Join(t.TempDir(), "vrrp")
+	must(t, os.WriteFile(other, []byte("s3cr3t2"), 0o600))
+	c.run(0, "a", []string{"mount", "--bind", other, "/etc/hafile/credentials/vrrp"})
+	has(t, c.exits(0, "a", "apply", "-auto-approve", "-node=a", dir), "The content of a secret has changed", "(1 change, worst impact: stays)", "plan 2 is running")
+	has(t, c.exits(0, "a", "apply", "-auto-approve", "-node=a", dir), "Nothing to do")
 	has(t, c.exits(6, "a", "drift", "-socket=/nowhere"), "no hafile daemon answers")
 }

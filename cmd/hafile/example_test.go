@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"slices"
@@ -17,6 +18,7 @@ import (
 	"hafile/lang/eval"
 	"hafile/lang/format"
 	"hafile/lang/hatest"
+	"hafile/lang/plan"
 	"hafile/lang/planfile"
 	"hafile/modules"
 )
@@ -73,6 +75,29 @@ func TestExamplesCompileToTheirPlans(t *testing.T) {
 				t.Fatal(err)
 			}
 			golden(t, filepath.Join(dir, n.Name+".plan.golden.json"), got.Bytes())
+		}
+	}
+}
+
+// TestPlanStraightAfterApplyIsEmpty: what a daemon has stored and gives back is, to the
+// files that it came from, no change; neither to somebody who may not see its secrets.
+func TestPlanStraightAfterApplyIsEmpty(t *testing.T) {
+	for _, dir := range exampleDirs(t) {
+		for node, p := range compile(t, dir).Plans {
+			raw, err := json.Marshal(p)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var stored plan.Plan
+			if err := json.Unmarshal(raw, &stored); err != nil {
+				t.Fatal(err)
+			}
+			stored.Normalize()
+			for _, running := range []*plan.Plan{&stored, stored.Redacted()} {
+				if changes, _ := diff.Plans(running, p, diff.Present{}); len(changes) > 0 {
+					t.Errorf("%s, %s: %+v", dir, node, changes)
+				}
+			}
 		}
 	}
 }

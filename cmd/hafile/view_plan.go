@@ -58,7 +58,7 @@ func (v *view) applying(doc *planfile.Document, asJSON bool) func(control.Event)
 	if asJSON {
 		return v.events(true)
 	}
-	v.line("Applying plan %s to %s (%s, worst impact: %s)", planfile.Short(doc.Digest), doc.Node, plural(len(doc.Changes), "change"), doc.Summary.Worst)
+	v.line("Applying plan %s to %s (%s, worst impact: %s)", planfile.Short(doc.Digest), doc.Node, plural(max(len(doc.Changes), doc.Summary.Change), "change"), doc.Summary.Worst)
 	return v.events(false)
 }
 
