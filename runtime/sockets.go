@@ -22,6 +22,12 @@ type need struct {
 	source netip.Addr // of unicast, as the host has it; none yet: nothing can be opened
 	// routers are the virtual router ids, and the peers of each.
 	routers map[uint8][]rawsock.Peer
+	// virtual are those of them that send from their virtual MAC.
+	virtual map[uint8]bool
+}
+
+func (n *need) virtuals() []uint8 {
+	return slices.DeleteFunc(slices.Sorted(maps.Keys(n.virtual)), func(id uint8) bool { return !n.virtual[id] })
 }
 
 // needs of a plan by place.
@@ -30,7 +36,7 @@ func needs(r *node.Resolved) map[node.Place]*need {
 	add := func(at node.Place, vrid uint8, source netip.Addr, peers []rawsock.Peer) {
 		n := out[at]
 		if n == nil {
-			n = &need{routers: map[uint8][]rawsock.Peer{}}
+			n = &need{routers: map[uint8][]rawsock.Peer{}, virtual: map[uint8]bool{}}
 			out[at] = n
 		}
 		if at.Transport == plan.Unicast && source.IsValid() {
@@ -42,6 +48,7 @@ func needs(r *node.Resolved) map[node.Place]*need {
 		in := &r.Plan.Desired.Instances[i]
 		peers := peersOf(r.Plan.Node, in)
 		add(node.PlaceOf(in), in.VRID, r.Hosts[in.Address].Source, peers)
+		out[node.PlaceOf(in)].virtual[in.VRID] = in.VirtualMAC
 		for k := range r.Former[in.Address] {
 			f := &r.Former[in.Address][k]
 			if f.Key != in.Wire() { // unicast keeps its key, and its peers
@@ -68,7 +75,7 @@ func peersOf(self string, in *plan.Instance) []rawsock.Peer {
 func configOf(at node.Place, l kernel.Link, n *need) rawsock.Config {
 	c := rawsock.Config{
 		Interface: l.Name, Index: l.Index, VRIDs: slices.Sorted(maps.Keys(n.routers)),
-		IPv6: at.Family == plan.IPv6, Group: at.Group, AH: at.AH,
+		IPv6: at.Family == plan.IPv6, Group: at.Group, AH: at.AH, Virtual: n.virtuals(),
 	}
 	if at.Transport == plan.Unicast {
 		c.Transport, c.Source, c.Peers = wire.Unicast, n.source, n.peers()
@@ -120,7 +127,9 @@ func (s *sockets) ensure(at node.Place, l kernel.Link, n *need) error {
 
 // joined is what both ask for. Of a peer in both, the second one's bounds count.
 func joined(before, n *need) *need {
-	out := &need{source: n.source, routers: maps.Clone(before.routers)}
+	out := &need{source: n.source, routers: maps.Clone(before.routers), virtual: map[uint8]bool{}}
+	maps.Copy(out.virtual, before.virtual)
+	maps.Copy(out.virtual, n.virtual)
 	for id, peers := range n.routers {
 		known := func(b rawsock.Peer) bool {
 			return slices.ContainsFunc(peers, func(a rawsock.Peer) bool { return a.Address == b.Address })
@@ -136,6 +145,11 @@ func (p *pair) change(next *need) error {
 	ids := slices.Sorted(maps.Keys(next.routers))
 	if peers := next.peers(); !slices.Equal(peers, p.has.peers()) {
 		if err := p.SetPeers(peers); err != nil {
+			return err
+		}
+	}
+	if v := next.virtuals(); !slices.Equal(v, p.has.virtuals()) {
+		if err := p.SetVirtual(v); err != nil {
 			return err
 		}
 	}
@@ -185,7 +199,7 @@ func (s *sockets) trim(needed map[node.Place]*need) {
 			delete(s.open, at)
 			continue
 		}
-		next := &need{source: p.has.source, routers: map[uint8][]rawsock.Peer{}}
+		next := &need{source: p.has.source, routers: map[uint8][]rawsock.Peer{}, virtual: p.has.virtual}
 		for id, peers := range n.routers {
 			if peers == nil {
 				peers = p.has.routers[id]

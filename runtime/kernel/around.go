@@ -89,6 +89,27 @@ func (a *things) taken(now time.Duration, t Thing) {
 	}
 }
 
+// first are the operations before those on addresses: a link comes, or is set up.
+// Whatever else is done to one comes last.
+func first(op Op) bool {
+	return op.Thing.Link != nil && op.Kind != Delete && (op.Kind == Add || op.Thing.Link.Up)
+}
+
+// divide puts links around everything.
+func divide(all []Op) (before, between, after []Op) {
+	for _, op := range all {
+		switch {
+		case first(op):
+			before = append(before, op)
+		case op.Thing.Link != nil:
+			after = append(after, op)
+		default:
+			between = append(between, op)
+		}
+	}
+	return before, between, after
+}
+
 // ops is what to do: first what comes, then what goes, in the opposite order.
 func (a *things) ops(now time.Duration) (adds, deletes []Op) {
 	for i := range a.want {

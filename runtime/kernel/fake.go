@@ -155,6 +155,9 @@ func (f *Fake) applyThing(op Op) error {
 		return syscall.ESRCH
 	case op.Kind == Delete:
 		f.things = slices.Delete(slices.Clone(f.things), at, at+1)
+		if v := op.Thing.Link; v != nil {
+			_ = f.Run("ip link del " + v.Name)
+		}
 	case down:
 		return syscall.ENETDOWN
 	case at >= 0:
@@ -162,6 +165,12 @@ func (f *Fake) applyThing(op Op) error {
 		f.things[at] = op.Thing
 	default:
 		f.things = append(slices.Clone(f.things), op.Thing)
+		if v := op.Thing.Link; v != nil {
+			f.addLink(v.Name)
+		}
+	}
+	if v := op.Thing.Link; v != nil && op.Kind != Delete {
+		_ = f.set(v.Name, v.Up)
 	}
 	return nil
 }

@@ -227,7 +227,9 @@ func (l *Ledger) ops(now time.Duration, r Reading) []Op {
 		adds = append(adds, Op{Kind: Mark, Address: a})
 	}
 	beside, obsolete := l.around.ops(now)
-	return slices.Concat(adds, beside, obsolete, deletes)
+	before, beside, after := divide(beside)
+	_, obsolete, gone := divide(obsolete)
+	return slices.Concat(before, adds, beside, obsolete, deletes, after, gone)
 }
 
 // adopted are strangers' addresses that become ours as they are. Where one differs from

@@ -49,7 +49,11 @@ func (o Op) StandIn() (Address, bool) {
 func (o Op) String() string {
 	if o.Thing != (Thing{}) {
 		kind, rest, _ := strings.Cut(o.Thing.String(), " ")
-		return "ip " + kind + " " + map[Kind]string{Add: "add", Replace: "replace", Delete: "del"}[o.Kind] + " " + rest + " proto 200"
+		verb := map[Kind]string{Add: "add", Replace: "replace", Delete: "del"}[o.Kind]
+		if o.Thing.Link != nil {
+			return "ip link " + verb + " " + rest
+		}
+		return "ip " + kind + " " + verb + " " + rest + " proto 200"
 	}
 	where := inWords(o.Address)
 	switch o.Kind {

@@ -12,6 +12,25 @@ import (
 type Thing struct {
 	Route *Route
 	Rule  *Rule
+	Link  *VirtualLink
+}
+
+// VirtualLink is a macvlan that answers for addresses from a MAC of its own. On its parent
+// ARP is answered for the parent's own addresses only (arp_ignore), and asked from them
+// only (arp_announce): else the parent would answer for a virtual address too, and a
+// question from one would teach the segment the parent's MAC.
+type VirtualLink struct {
+	Name, Parent string
+	MAC          string // 00:00:5e:00:01:33
+	Up           bool   // else it takes nothing, also of what is flooded to it
+	// Loud: the parent's sysctls are not as they must be. Never wanted.
+	Loud bool
+}
+
+func (v *VirtualLink) String() string {
+	w := words{v.Name, "link", v.Parent, "address", v.MAC, "type macvlan mode bridge", map[bool]string{true: "up", false: "down"}[v.Up]}
+	w.add(v.Loud, "arp_ignore 0")
+	return strings.Join(w, " ")
 }
 
 // Things are several, in the order in which they are added.
@@ -57,15 +76,21 @@ func (t Thing) key() string {
 	if r := t.Route; r != nil {
 		return fmt.Sprint("route ", r.To, r.From, r.Table, r.Metric)
 	}
+	if t.Link != nil {
+		return "link " + t.Link.Name
+	}
 	return t.String()
 }
 
 // rank is the order of adding; what goes, goes the other way round.
 func (t Thing) rank() int {
-	if t.Rule != nil {
+	switch {
+	case t.Link != nil:
+		return 0
+	case t.Route != nil:
 		return 1
 	}
-	return 0
+	return 2
 }
 
 // is reports whether the host has t, as it is wanted. What is not said is the kernel's to
@@ -105,6 +130,9 @@ func (t Thing) uses(name string) bool {
 func (t Thing) String() string {
 	if t.Route != nil {
 		return "route " + t.Route.String()
+	}
+	if t.Link != nil {
+		return "link " + t.Link.String()
 	}
 	return "rule " + t.Rule.String()
 }

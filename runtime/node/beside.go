@@ -1,6 +1,8 @@
 package node
 
 import (
+	"fmt"
+	"hash/fnv"
 	"net/netip"
 
 	"hafile/lang/plan"
@@ -19,7 +21,67 @@ func besideOf(i *plan.Instance) kernel.Things {
 		r := ruleOf(&i.Rules[k], i.Family)
 		out = append(out, kernel.Thing{Rule: &r})
 	}
+	return append(out, linkLocal(i)...)
+}
+
+// linkLocal is the way back to neighbours who have nothing but a link-local address: the
+// macvlan has no address of its own that would bring one. Its metric is its own, because
+// the kernel has one route of a prefix and a metric.
+func linkLocal(i *plan.Instance) kernel.Things {
+	if !i.VirtualMAC || i.Family != plan.IPv6 {
+		return nil
+	}
+	name := virtualName(i)
+	r := kernel.Route{
+		To: netip.MustParsePrefix("fe80::/64"), Hops: []kernel.Hop{{Interface: name}}, Metric: 2048 + digest(name)%65536,
+	}.Normal()
+	return kernel.Things{{Route: &r}}
+}
+
+// deviceOf is what an instance with a virtual MAC needs all the time.
+func deviceOf(i *plan.Instance) kernel.Things {
+	if !i.VirtualMAC {
+		return nil
+	}
+	family := 1
+	if i.Family == plan.IPv6 {
+		family = 2
+	}
+	return kernel.Things{{Link: &kernel.VirtualLink{
+		Name: virtualName(i), Parent: i.Interface, MAC: fmt.Sprintf("00:00:5e:00:%02x:%02x", family, i.VRID),
+	}}}
+}
+
+// up is the device of a router that has its addresses, or has not: a backup drops what
+// comes for the virtual MAC (RFC 9568, 6.4.2).
+func up(device kernel.Things, claimed bool) kernel.Things {
+	var out kernel.Things
+	for _, t := range device {
+		l := *t.Link
+		l.Up = claimed
+		out = append(out, kernel.Thing{Link: &l})
+	}
 	return out
+}
+
+// virtualName is the macvlan's: vrrp4-51.eth0, in the 15 bytes that a name may have. It
+// stays the same over restarts, and differs between interfaces.
+func virtualName(i *plan.Instance) string {
+	family := "vrrp4"
+	if i.Family == plan.IPv6 {
+		family = "vrrp6"
+	}
+	name := fmt.Sprintf("%s-%d.%s", family, i.VRID, i.Interface)
+	if len(name) > 15 {
+		name = fmt.Sprintf("%s-%d.%04x", family, i.VRID, digest(i.Interface)%65536)
+	}
+	return name
+}
+
+func digest(text string) uint32 {
+	h := fnv.New32a()
+	h.Write([]byte(text))
+	return h.Sum32()
 }
 
 func routeOf(p *plan.Route) kernel.Route {

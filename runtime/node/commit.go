@@ -137,7 +137,8 @@ func (n *Node) place(next Resolved, i *plan.Instance, r *router) {
 func (n *Node) start(r *router, i *plan.Instance, host Host, formers []Former, spec vrrp.Spec) {
 	r.instance, r.core, r.source, r.sources = i, vrrp.New(spec), host.Source, sourcesOf(formers)
 	r.spare, r.since, r.why = elsewhere(i, formers), n.now, "not started"
-	r.addresses, r.beside = slices.Concat(r.spare, addressesOf(i)), besideOf(i)
+	r.addresses, r.beside, r.device = slices.Concat(r.spare, addressesOf(i)), besideOf(i), deviceOf(i)
+	n.dirty = n.dirty || len(r.device) > 0
 	n.identify(r, i.Wire(), formers)
 	n.order = append(n.order, r)
 	n.queue.push(r)
@@ -203,8 +204,8 @@ func (n *Node) repace(r *router, everywhere bool) {
 // readdress changes which addresses a router stands for. Those that stay are not touched.
 func (n *Node) readdress(r *router, i *plan.Instance, formers []Former) {
 	r.spare = elsewhere(i, formers)
-	if beside := besideOf(i); !beside.Equal(r.beside) {
-		r.beside, n.dirty = beside, n.dirty || r.claimed
+	if beside, device := besideOf(i), deviceOf(i); !beside.Equal(r.beside) || !device.Equal(r.device) {
+		r.beside, r.device, n.dirty = beside, device, true
 	}
 	before, after := r.addresses, slices.Concat(r.spare, addressesOf(i))
 	if slices.Equal(before, after) {

@@ -67,6 +67,7 @@ type router struct {
 	spare     []kernel.Address // among them, on former interfaces: nothing depends on them
 	pending   []kernel.Address // claimed, and not reported by the kernel yet
 	beside    kernel.Things    // routes and rules
+	device    kernel.Things    // the virtual MAC's, which is there also on a backup
 	gen       uint64           // of the Want that has all its addresses; older reports say nothing
 	stamp     bool             // gen is due
 
@@ -284,7 +285,7 @@ func (n *Node) leave(r *router) {
 	if r.leaving {
 		return
 	}
-	r.leaving = true
+	r.leaving, n.dirty = true, n.dirty || len(r.device) > 0
 	n.step(r, vrrp.Event{Kind: vrrp.Stop})
 }
 

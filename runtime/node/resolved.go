@@ -88,6 +88,9 @@ func addressesOf(i *plan.Instance) []kernel.Address {
 
 // AddressOf is one of an instance's VIPs as the kernel should have it.
 func AddressOf(i *plan.Instance, v plan.VIP) kernel.Address {
+	if i.VirtualMAC && v.Interface == "" {
+		return addressOn(virtualName(i), v)
+	}
 	return addressOn(i.DeviceOf(v), v)
 }
 

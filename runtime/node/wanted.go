@@ -19,6 +19,9 @@ func (n *Node) settle() {
 		if r.claimed {
 			all, beside = append(all, r.addresses...), append(beside, r.beside...)
 		}
+		if r.claimed || !r.leaving {
+			beside = append(beside, up(r.device, r.claimed)...)
+		}
 	}
 	beside = beside.Unique()
 	if want := kernel.StateOf(all...); !want.Equal(n.wanted) || !beside.Equal(n.beside) {

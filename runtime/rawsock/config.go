@@ -17,6 +17,8 @@ type Config struct {
 
 	IPv6      bool
 	Transport wire.Transport
+	// Virtual are those whose multicast adverts leave with their virtual MAC.
+	Virtual []uint8
 	// AH receives packets with an authentication header, and no others; IPv4 only.
 	AH bool
 	// Signed delivers signed adverts as whole ones, which the caller has to verify.

@@ -35,6 +35,8 @@ type Pair struct {
 	queued   int
 	id       uint16 // of the last packet with an authentication header
 	closing  sync.Once
+	virtual  atomic.Pointer[virtual]
+	frames   [][]byte // queued, of routers with a virtual MAC
 }
 
 // batches is package ipv4's or package ipv6's; their messages are one type.
@@ -76,6 +78,9 @@ func (p *Pair) open() (err error) {
 		if c.IPv6 {
 			p.messages[i].OOB = outOf(c.Index)
 		}
+	}
+	if err := p.SetVirtual(c.Virtual); err != nil {
+		return err
 	}
 	return p.SetVRIDs(c.VRIDs)
 }
@@ -141,6 +146,10 @@ func (p *Pair) take(reason wire.Reason, peer bool) (wire.Reason, bool) {
 func (p *Pair) Queue(a *wire.Advert, source netip.Addr) {
 	table := p.ear.peers.Load()
 	if table == nil {
+		if v := p.virtual.Load(); v != nil && v.ids[a.VRID] {
+			p.frame(v, a, source)
+			return
+		}
 		p.queue(a, source, p.group)
 		return
 	}
@@ -197,6 +206,9 @@ func (p *Pair) Flush() (sent int) {
 		rest = rest[n:]
 	}
 	p.queued = 0
+	if len(p.frames) > 0 {
+		sent += p.flushFrames()
+	}
 	p.tally.sent.Add(uint64(sent))
 	return sent
 }
@@ -205,6 +217,9 @@ func (p *Pair) Flush() (sent int) {
 func (p *Pair) Close() (err error) {
 	p.closing.Do(func() {
 		fds := []int{p.tx.fd}
+		if v := p.virtual.Load(); v != nil {
+			fds = append(fds, v.fd)
+		}
 		if p.ear != nil {
 			fds = append(fds, p.ear.fd)
 		}

@@ -3,6 +3,7 @@ package netlink
 import (
 	"errors"
 	"fmt"
+	"os"
 	"syscall"
 
 	"github.com/vishvananda/netlink/nl"
@@ -24,6 +25,10 @@ type host struct {
 	sockets map[int]*nl.SocketHandle
 	links   map[string]*link // as last read
 	strict  *host            // for things; nil in a host that is not asked for them
+
+	was   map[int]alias // of interfaces with macvlans of ours, by index
+	ns    *os.File      // the network namespace of the sockets
+	inode uint64
 }
 
 func openHost() (*host, error) {
@@ -38,11 +43,22 @@ func openHost() (*host, error) {
 		return nil, fmt.Errorf("set up a netlink socket: %w", err)
 	}
 	_ = s.SetExtAck(true) // its absence costs the reason in an error, nothing else
-	return &host{sockets: map[int]*nl.SocketHandle{unix.NETLINK_ROUTE: {Socket: s}}}, nil
+	h := &host{sockets: map[int]*nl.SocketHandle{unix.NETLINK_ROUTE: {Socket: s}}, was: map[int]alias{}}
+	if h.ns, err = os.Open("/proc/thread-self/ns/net"); err == nil {
+		h.inode, err = namespace()
+	}
+	if err != nil {
+		h.close()
+		return nil, fmt.Errorf("find the network namespace: %w", err)
+	}
+	return h, nil
 }
 
 func (h *host) close() {
 	h.sockets[unix.NETLINK_ROUTE].Close()
+	if h.ns != nil {
+		_ = h.ns.Close()
+	}
 	if h.strict != nil {
 		h.strict.close()
 	}

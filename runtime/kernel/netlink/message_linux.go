@@ -105,7 +105,10 @@ func linksRequest() *nl.NetlinkRequest {
 // link is one interface of a dump, with what only this package needs.
 type link struct {
 	kernel.Link
-	conf []byte // struct ipv4_devconf: the sysctls of net.ipv4.conf, four bytes each
+	conf   []byte // struct ipv4_devconf: the sysctls of net.ipv4.conf, four bytes each
+	parent int    // the index of what a macvlan is on
+	kind   string // "macvlan"
+	alias  string
 }
 
 var errShort = errors.New("a netlink message is shorter than it says")
@@ -174,6 +177,12 @@ func parseLink(b []byte) (link, error) {
 			if len(value) == 4 {
 				l.MTU = int(binary.NativeEndian.Uint32(value))
 			}
+		case unix.IFLA_LINK:
+			l.parent = int32Of(value)
+		case unix.IFLA_LINKINFO:
+			l.kind = parseInfo(value)
+		case unix.IFLA_IFALIAS:
+			l.alias = nl.BytesToString(append(value[:len(value):len(value)], 0))
 		case unix.IFLA_AF_SPEC:
 			l.conf = parseConf(value)
 		}

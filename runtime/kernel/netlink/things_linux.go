@@ -36,7 +36,7 @@ func (h *host) things() (kernel.Things, error) {
 	for name, l := range h.links {
 		names[l.Index] = name
 	}
-	var out kernel.Things
+	out := h.virtualLinks()
 	for _, family := range []uint8{unix.AF_INET, unix.AF_INET6} {
 		raw, err := h.strict.dump(func() *nl.NetlinkRequest {
 			return familyRequest(unix.RTM_GETROUTE, family, kernel.Tag)
@@ -97,6 +97,9 @@ func familyRequest(command int, family, protocol uint8) *nl.NetlinkRequest {
 
 // applyThing carries out an operation on a route or a rule.
 func (h *host) applyThing(op kernel.Op) error {
+	if op.Thing.Link != nil {
+		return h.applyLink(op)
+	}
 	req := (*nl.NetlinkRequest)(nil)
 	if r := op.Thing.Route; r != nil {
 		var err error
