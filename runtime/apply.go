@@ -36,7 +36,9 @@ type transaction struct {
 	present diff.Present       // when the plan was judged
 	rivals  map[plan.Addr]bool // instances that another machine was heard to be active for
 
-	surprise string // what happened to an address was worse than predicted
+	since    changes // of roles, before the commit
+	stored   string  // what the store has to say of it
+	surprise string  // what happened to an address was worse than predicted
 }
 
 // Apply is POST /v1/plan. Until the first step is emitted nothing has changed; from
@@ -227,6 +229,7 @@ func (t *transaction) carryOut() {
 		return
 	}
 	old := d.engine.Snapshot()
+	t.since = changesOf(&old)
 	next := runningOf(rec, "apply")
 	left, err := t.vacate()
 	if err == nil {
@@ -245,6 +248,7 @@ func (t *transaction) carryOut() {
 		return
 	}
 	t.succeed(left)
+	t.stored = d.storeSays()
 	d.log.Info("plan applied", "serial", rec.Serial, "digest", planfile.Short(rec.Digest), "by", rec.By, "worst", t.summary.Worst)
 	t.step("commit", count(len(t.changes)), begin, "")
 	if t.note != "" {
@@ -264,6 +268,8 @@ func (t *transaction) commit(next *running, old *node.Snapshot, left *adoption) 
 		if err := t.d.confirm(old.Wanted); err != nil {
 			return err
 		}
+		snap := t.d.engine.Snapshot()
+		t.since.follow(&snap)
 	}
 	t.d.commit(next, left)
 	if left != nil {
@@ -276,7 +282,7 @@ func (t *transaction) commit(next *running, old *node.Snapshot, left *adoption) 
 func (t *transaction) rollBack(begin time.Time, cause error) {
 	d := t.d
 	d.store.Drop()
-	d.commit(t.before, nil)
+	d.goBack(t.before)
 	d.want.again()
 	d.tidy()
 	t.restore()
@@ -286,6 +292,17 @@ func (t *transaction) rollBack(begin time.Time, cause error) {
 		t.emit(control.Event{Type: "note", Message: t.note})
 	}
 	t.result(7, t.before.status.Serial, "rolled back, the plan before runs again: "+cause.Error())
+}
+
+// goBack makes a plan run again that ran before. A router that changed its identity at
+// once has to go back on the same way, or it would be another one.
+func (d *daemon) goBack(to *running) {
+	if former, p := d.formersOf(d.running.Load(), to.plan, to.secrets); p == nil && len(former) > 0 {
+		both := *to
+		both.former = former
+		d.commit(&both, nil)
+	}
+	d.commit(to, nil)
 }
 
 func count(changes int) string {
@@ -310,7 +327,7 @@ func (t *transaction) result(exit, serial int, message string) {
 
 // addendum is what is left for people to do, and what they were promised and did not get.
 func (t *transaction) addendum() string {
-	said := ""
+	said := t.stored
 	if w := t.d.pending.Load(); w != nil {
 		said += fmt.Sprintf("; it is kept if hafile confirm arrives by %s, else plan %d runs again", w.until.Format(time.TimeOnly), w.before.status.Serial)
 	}

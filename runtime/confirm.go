@@ -59,7 +59,7 @@ func (d *daemon) revert(w *pending) {
 	w.timer.Stop()
 	d.pending.Store(nil)
 	d.store.Drop()
-	d.commit(w.before, nil)
+	d.goBack(w.before)
 	if !d.released(confirmWait) {
 		d.log.Error("the plan before runs again, and the kernel has not removed all addresses of the other yet")
 	}
@@ -105,7 +105,7 @@ func (d *daemon) Confirm(context.Context) (*control.Result, *control.Problem) {
 	d.pending.Store(nil)
 	d.log.Info("plan confirmed", "serial", w.next.status.Serial)
 	return &control.Result{Serial: w.next.status.Serial, Digest: w.next.status.Digest,
-		Message: fmt.Sprintf("plan %d is kept", w.next.status.Serial)}, nil
+		Message: fmt.Sprintf("plan %d is kept", w.next.status.Serial) + d.storeSays()}, nil
 }
 
 // Rollback ends a plan that waits for its confirmation, or applies a plan of the history

@@ -147,9 +147,7 @@ func (d *daemon) open() (err error) {
 	if d.store, err = store.Open(d.opt.StateDir); err != nil {
 		return err
 	}
-	for _, note := range d.store.Notes() {
-		d.log.Warn("state directory: " + note)
-	}
+	d.storeSays()
 	if d.rundir, err = store.OpenRun(d.opt.RunDir); err != nil {
 		return err
 	}
@@ -169,6 +167,17 @@ func (d *daemon) open() (err error) {
 	d.notify = notify.New(notify.Options{Log: d.log, Secret: d.secret})
 	d.health = health.New(health.Options{Log: d.log, OnState: d.checkChanged, Look: d.sight})
 	return d.boot(&left)
+}
+
+// storeSays logs what the store has noted since it was asked last, and returns it for a
+// message to end with; empty if all is well.
+func (d *daemon) storeSays() string {
+	said := ""
+	for _, note := range d.store.Notes() {
+		d.log.Warn("state directory: " + note)
+		said += "; " + note
+	}
+	return said
 }
 
 // openNetwork builds the loop and the owners around it. Each wants to call the other, so

@@ -30,6 +30,10 @@ import (
 const daemonEnv = "HAFILE_TEST_DAEMON"
 
 func TestMain(m *testing.M) {
+	if os.Getenv(tapEnv) != "" {
+		fmt.Fprintln(os.Stderr, putTap())
+		os.Exit(1)
+	}
 	if raw := os.Getenv(daemonEnv); raw != "" {
 		os.Exit(beDaemon(raw))
 	}
@@ -97,6 +101,13 @@ func (m *machine) socket() string { return filepath.Join(m.dir, "run", "hafile.s
 // start runs the daemon until it answers.
 func (m *machine) start() {
 	m.t.Helper()
+	m.launch(nil)
+	m.untilItAnswers()
+}
+
+// launch starts the daemon, with a tap if there is somebody to hold it.
+func (m *machine) launch(tap *os.File) {
+	m.t.Helper()
 	o := m.opt
 	o.Node, o.StateDir, o.RunDir = m.name, filepath.Join(m.dir, "state"), filepath.Join(m.dir, "run")
 	o.Credentials, o.Version = filepath.Join(m.dir, "credentials"), "test"
@@ -106,6 +117,9 @@ func (m *machine) start() {
 	}
 	m.cmd = exec.Command("/proc/self/exe")
 	m.cmd.Env = append(os.Environ(), daemonEnv+"="+string(raw))
+	if tap != nil {
+		m.cmd.Env, m.cmd.ExtraFiles = append(m.cmd.Env, tapEnv+"=3"), []*os.File{tap}
+	}
 	m.cmd.Stderr = m.log
 	m.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := m.ns.Start(m.cmd); err != nil {
@@ -113,6 +127,10 @@ func (m *machine) start() {
 	}
 	m.ended = make(chan error, 1)
 	go func(cmd *exec.Cmd, ended chan error) { ended <- cmd.Wait() }(m.cmd, m.ended)
+}
+
+func (m *machine) untilItAnswers() {
+	m.t.Helper()
 	m.until("it answers", func() bool {
 		_, err := m.client.Status(m.t.Context())
 		return err == nil

@@ -20,9 +20,11 @@ type holding struct {
 	other  bool // somebody else was heard to answer for it
 }
 
-// changes counts those that each router has ever made.
-func changes(snap *node.Snapshot) map[plan.WireKey]uint64 {
-	out := map[plan.WireKey]uint64{}
+// changes counts those of role that each router has ever made.
+type changes map[plan.WireKey]uint64
+
+func changesOf(snap *node.Snapshot) changes {
+	out := changes{}
 	for i := range snap.Instances {
 		in := &snap.Instances[i]
 		for _, k := range append(in.Former, in.Key) {
@@ -32,7 +34,19 @@ func changes(snap *node.Snapshot) map[plan.WireKey]uint64 {
 	return out
 }
 
-func holdings(snap *node.Snapshot, since map[plan.WireKey]uint64) map[netip.Prefix]holding {
+// follow knows a router by its new identity, too, while it has the old one beside it.
+func (c changes) follow(snap *node.Snapshot) {
+	for i := range snap.Instances {
+		in := &snap.Instances[i]
+		for _, k := range in.Former {
+			if n, known := c[k]; known {
+				c[in.Key] = n
+			}
+		}
+	}
+}
+
+func holdings(snap *node.Snapshot, since changes) map[netip.Prefix]holding {
 	out := map[netip.Prefix]holding{}
 	for i := range snap.Instances {
 		in := &snap.Instances[i]
@@ -78,8 +92,7 @@ func happened(before, after holding) diff.Class {
 // wrong when an address went through worse than it says; less is luck.
 func (t *transaction) observe(old *node.Snapshot) {
 	snap := t.d.engine.Snapshot()
-	since := changes(old)
-	before, after, said := holdings(old, since), holdings(&snap, since), diff.PerVIP(t.changes)
+	before, after, said := holdings(old, t.since), holdings(&snap, t.since), diff.PerVIP(t.changes)
 	var wrong []string
 	for v, h := range after {
 		promise, is := said[v], happened(before[v], h)

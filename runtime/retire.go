@@ -60,7 +60,7 @@ func (d *daemon) Retire(_ context.Context, req control.RetireRequest, emit func(
 	emit(control.Event{Type: "step", Step: &control.Step{
 		Phase: "retire", What: strings.Join(words, ", "), OK: true, TookMs: float64(time.Since(begin).Microseconds()) / 1000,
 	}})
-	result(0, "retired")
+	result(0, "retired"+d.storeSays())
 	return nil
 }
 

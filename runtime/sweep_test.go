@@ -117,16 +117,27 @@ func refusedWith(err error, code string) bool {
 func TestIdentityOfALoneRouterChangesAtOnce(t *testing.T) {
 	m := only(t)
 	m.start()
-	alone := func(id uint8) *plan.Plan {
-		return edited(pairPlan("a", vip1), func(p *plan.Plan) {
-			withVRID(id)(p)
-			p.Desired.Instances[0].Members = p.Desired.Instances[0].Members[:1]
-		})
-	}
-	m.apply(alone(51))
+	m.apply(alone(51, vip1))
 	heard := m.record()
-	m.apply(alone(52))
+	m.apply(alone(52, vip1))
 	m.runs(52, 3, 0)
+	if gone := heard.removed(t); len(gone) != 0 || m.role() != "active" || m.status().Instances[0].Counters["goodbyes"] != 0 {
+		t.Errorf("removed %v, %s", gone, m.role())
+	}
+}
+
+// What nobody confirms, or the kernel refuses, goes back on the same way.
+func TestIdentityOfALoneRouterGoesBackAtOnce(t *testing.T) {
+	m := only(t)
+	m.start()
+	m.apply(alone(51, vip1))
+	m.untilRole("active")
+	heard := m.record()
+	if _, _, err := m.send(m.document(alone(52, vip1)), m.confirmed(500*time.Millisecond)); err != nil {
+		t.Fatal(err)
+	}
+	m.until("the plan before runs", func() bool { return m.status().Plan.Serial == 1 })
+	m.runs(51, 3, 0)
 	if gone := heard.removed(t); len(gone) != 0 || m.role() != "active" || m.status().Instances[0].Counters["goodbyes"] != 0 {
 		t.Errorf("removed %v, %s", gone, m.role())
 	}

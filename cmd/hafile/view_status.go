@@ -25,6 +25,10 @@ func (v *view) status(s *control.Status) {
 	for _, m := range s.Members {
 		v.line("%s", otherNode(m))
 	}
+	if s.ConfirmBy != nil {
+		v.line("%s", v.paint(yellow, "the plan before runs again unless hafile confirm arrives by "+s.ConfirmBy.Local().Format(time.TimeOnly)))
+	}
+	v.predictions(&s.Predictions)
 	for i := range s.Instances {
 		v.instance(&s.Instances[i])
 	}
@@ -33,6 +37,16 @@ func (v *view) status(s *control.Status) {
 	}
 	v.checks(s.Checks)
 	v.notifies(s.Notifies)
+}
+
+// predictions says how what was foretold of addresses agrees with what was seen.
+func (v *view) predictions(p *control.Predictions) {
+	switch {
+	case p.Mispredicted > 0:
+		v.line("%s", v.paint(red, fmt.Sprintf("%d of %d addresses in %d applies went otherwise than predicted, at last: %s", p.Mispredicted, p.VIPs, p.Applied, p.Last)))
+	case p.Applied > 0:
+		v.line("predictions   all %d addresses in %d applies as predicted", p.VIPs, p.Applied)
+	}
 }
 
 func by(p *control.PlanStatus) string {

@@ -164,6 +164,8 @@ func (c *Client) result(r *http.Request, each func(Event)) (*Result, error) {
 		return nil
 	})
 	switch {
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET):
+		return nil, fmt.Errorf("%w; when it runs again, hafile status says which plan it has", err)
 	case err != nil:
 		return nil, err
 	case result == nil:

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"errors"
 	"fmt"
 	"net/netip"
 
@@ -41,7 +40,9 @@ func (s *Store) Amend(rec Record) error {
 		panic("store: amend with another plan")
 	}
 	if err := s.put("current", &rec); err != nil {
-		return errors.Join(fmt.Errorf("store plan %d: %w", rec.Serial, err), s.restore())
+		if err := s.takeBack(&rec, err); err != nil {
+			return fmt.Errorf("store plan %d: %w", rec.Serial, err)
+		}
 	}
 	s.current = &rec
 	if err := s.remember(&rec); err != nil {

@@ -227,3 +227,71 @@ func TestFailingDiskLeavesThePlanBefore(t *testing.T) {
 		})
 	}
 }
+
+// A disk that fails from some operation of an apply on, for good: what the store says is
+// what the next start finds.
+func TestDiskThatGoesOnFailing(t *testing.T) {
+	for _, plans := range []int{0, 1} {
+		for first := range len(applyOps(t, plans)) {
+			dir := stored(t, plans)
+			d := &dying{left: 1 << 20}
+			s, err := open(dir, d)
+			if err != nil {
+				t.Fatal(err)
+			}
+			d.left = first
+			if err = s.Stage(planNo(plans + 1)); err == nil {
+				err = s.Promote()
+			}
+			serial := plans
+			if err == nil {
+				serial++
+			}
+			if got := s.Current(); got == nil && serial > 0 || got != nil && got.Serial != serial {
+				t.Errorf("operation %d of plan %d: error %v, and %+v is current", first, plans+1, err, got)
+			}
+			s.Close()
+			startsSound(t, dir, fmt.Sprintf("operation %d of plan %d, error %v", first, plans+1, err), serial, serial)
+		}
+	}
+}
+
+// dying is a disk that does so many operations and no more.
+type dying struct {
+	realDisk
+	left int
+}
+
+func (d *dying) fails() bool {
+	d.left--
+	return d.left < 0
+}
+
+func (d *dying) write(path string, data []byte) error {
+	if d.fails() {
+		_ = os.WriteFile(path, data[:len(data)/2], 0o600)
+		return errDisk
+	}
+	return d.realDisk.write(path, data)
+}
+
+func (d *dying) rename(from, to string) error {
+	if d.fails() {
+		return errDisk
+	}
+	return d.realDisk.rename(from, to)
+}
+
+func (d *dying) remove(path string) error {
+	if d.fails() {
+		return errDisk
+	}
+	return d.realDisk.remove(path)
+}
+
+func (d *dying) sync(dir string) error {
+	if d.fails() {
+		return errDisk
+	}
+	return d.realDisk.sync(dir)
+}

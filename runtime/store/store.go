@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
@@ -217,8 +218,13 @@ func (s *Store) note(format string, args ...any) {
 	s.notes = append(s.notes, fmt.Sprintf(format, args...))
 }
 
-// Notes says in words what was damaged and what runs instead; empty on a sound start.
-func (s *Store) Notes() []string { return s.notes }
+// Notes says in words what was damaged and what runs instead, or what could not be kept,
+// since the last call; nil if all is well.
+func (s *Store) Notes() []string {
+	notes := s.notes
+	s.notes = nil
+	return notes
+}
 
 // Lineage was made at the first start.
 func (s *Store) Lineage() string { return s.lineage }
@@ -247,7 +253,8 @@ func (s *Store) Drop() {
 }
 
 // Promote makes the staged plan the current one. After an error the plan before is
-// still, or again, the current one. It panics if nothing is staged.
+// still, or again, the current one: what it returns agrees with what a start would find.
+// It panics if nothing is staged.
 func (s *Store) Promote() error {
 	if s.next == nil {
 		panic("store: promote without a staged plan")
@@ -258,13 +265,34 @@ func (s *Store) Promote() error {
 		return fmt.Errorf("make plan %d current: %w", rec.Serial, err)
 	}
 	if err := s.disk.sync(s.dir); err != nil {
-		return errors.Join(fmt.Errorf("make plan %d current: %w", rec.Serial, err), s.restore())
+		if err := s.takeBack(rec, err); err != nil {
+			return fmt.Errorf("make plan %d current: %w", rec.Serial, err)
+		}
 	}
 	s.current, s.serial = rec, rec.Serial
 	if err := s.remember(rec); err != nil {
 		s.note("plan %d is not in the history: %v", rec.Serial, err)
 	}
 	return nil
+}
+
+// takeBack is for a record that has its name and was perhaps not made durable. It returns
+// why if the record before is the current one again. A disk on which that fails, too,
+// leaves the new one in place: a start would find it, and so it counts.
+func (s *Store) takeBack(rec *Record, why error) error {
+	err := s.restore()
+	if err == nil || !s.finds(rec) {
+		return errors.Join(why, err)
+	}
+	s.note("plan %d is stored, but the machine may have forgotten it after a power cut (%v)", rec.Serial, why)
+	return nil
+}
+
+// finds reports whether a start would find this record.
+func (s *Store) finds(rec *Record) bool {
+	raw, err := read(s.path("current"))
+	want, wrong := encode(rec)
+	return err == nil && wrong == nil && bytes.Equal(raw, want)
 }
 
 // restore puts the plan before back where a name was exchanged but not made durable.
