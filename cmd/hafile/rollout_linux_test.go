@@ -86,7 +86,7 @@ func TestRolloutTakesAnEditThroughAPair(t *testing.T) {
 
 	g.a.priority = 160
 	dry := p.rollout(0, g, "-dry-run")
-	has(t, dry, "1  b", "2  a", "holds no address", "active for instance.web")
+	has(t, dry, "1  b", "2  a", "holds no address", "active for instance.web", "every node would take its part; nothing was changed")
 	if status := p.exits(0, "a", "status"); !strings.Contains(status, "plan 1 ") {
 		t.Errorf("a dry run has changed something:\n%s", status)
 	}
@@ -120,6 +120,11 @@ func TestRolloutTakesAnEditThroughAPair(t *testing.T) {
 	if status := p.exits(0, "a", "status", "-json"); strings.Contains(status, "confirm_deadline") {
 		t.Errorf("not confirmed:\n%s", status)
 	}
+
+	// What makes the members deaf to each other is taken by all at one moment.
+	g.unicast = true
+	has(t, p.rollout(4, g, "-auto-approve"), "HA3004", "outage")
+	has(t, p.rollout(0, g, "-auto-approve", "-max-impact=outage"), "at one moment with the others", "ok apply on b", "ok apply on a")
 }
 
 // TestRolloutWhoseConnectionBreaks: the rollout says where the edit is and what to do, and
@@ -134,7 +139,7 @@ func TestRolloutWhoseConnectionBreaks(t *testing.T) {
 	g.a.priority = 160
 	must(t, os.WriteFile(p.broken, nil, 0o600))
 	out := p.rollout(8, g, "-auto-approve", "-wait=2s", "-ssh-command="+p.once())
-	has(t, out, "HA3014", "halted at apply on b", "with the edit: b; without it: a", "run hafile rollout again", "hafile rollback on b")
+	has(t, out, "HA3014", "halted at apply on b: ssh 10.77.0.2: it ended without an answer", "with the edit: b; without it: a", "run hafile rollout again", "hafile rollback on b")
 	must(t, os.Remove(p.broken))
 	again := p.rollout(0, g, "-auto-approve")
 	has(t, again, "b runs what is written", "ok apply on a")
@@ -144,7 +149,7 @@ func TestRolloutWhoseConnectionBreaks(t *testing.T) {
 	g.b.priority = 110
 	must(t, os.WriteFile(p.broken, nil, 0o600))
 	out = p.rollout(8, g, "-auto-approve", "-wait=2s", "-confirm=3s")
-	has(t, out, "with the edit: none; without it: none; not known: b, a", "b returns to its plan before by itself within 3s", "when b, a can be reached again")
+	has(t, out, "with the edit: none; without it: none; not known: b, a", "returns to the plan before by itself within 3s, if it took the edit: b", "when b, a can be reached again")
 	for deadline := time.Now().Add(15 * time.Second); p.exits(0, "b", "show", "-json") != before; time.Sleep(100 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("b has not returned to its plan before")

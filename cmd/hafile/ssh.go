@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -42,7 +43,7 @@ func (s *sshRemote) Run(ctx context.Context, node string, stdin []byte, args ...
 	case ctx.Err() != nil:
 		return nil, 0, fmt.Errorf("no answer over ssh: %w", ctx.Err())
 	case errors.As(err, &failed) && failed.ExitCode() == sshFailed:
-		return nil, 0, fmt.Errorf("ssh %s: %s", dest, strings.TrimSpace(problem.String()))
+		return nil, 0, fmt.Errorf("ssh %s: %s", dest, cmp.Or(strings.TrimSpace(problem.String()), "it ended without an answer"))
 	case errors.As(err, &failed):
 		return append(out.Bytes(), problem.Bytes()...), failed.ExitCode(), nil
 	case err != nil:

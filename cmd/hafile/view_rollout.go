@@ -74,6 +74,15 @@ func (v *view) rolling(asJSON bool) func(rollout.Told) {
 	}
 }
 
+func (v *view) dryRolled(asJSON bool) {
+	const said = "every node would take its part; nothing was changed"
+	if asJSON {
+		_ = v.documentLine(rollout.Told{Type: "result", Text: said})
+		return
+	}
+	v.line("A dry run: %s.", said)
+}
+
 func (v *view) rolledOut(nodes int, asJSON bool) {
 	if asJSON {
 		_ = v.documentLine(rollout.Told{Type: "result", Text: "done"})

@@ -14,20 +14,22 @@ type Halted struct {
 	With    []string `json:"with"`    // nodes that run the edit
 	Without []string `json:"without"` // nodes that do not
 	Unknown []string `json:"unknown"` // nodes that do not answer
-	// Returned is the node that has been told to return to its plan before, and Returns the
-	// one that could not be told and does so by itself, for want of a confirmation.
-	Returned string `json:"returned,omitempty"`
-	Returns  string `json:"returns,omitempty"`
+	// Returned are nodes that have been told to return to their plan before, and Returns
+	// those that could not be told and do so by themselves, for want of a confirmation.
+	Returned []string `json:"returned,omitempty"`
+	Returns  []string `json:"returns,omitempty"`
 
 	confirm time.Duration
 }
 
 // halt looks where the edit is. A connection that broke says nothing about what the node
 // has done: only its status does. The context of the rollout may be over.
-func (r *runner) halt(at *Step, cause error, steps []Step) *Halted {
-	h := &Halted{Step: *at, Why: cause.Error(), confirm: r.Confirm}
-	if r.Confirm > 0 && at.Action == Apply {
-		r.takeBack(h)
+func (r *runner) halt(at *Step, cause error, turn, steps []Step) *Halted {
+	h := &Halted{Step: *at, Why: cause.Error(), With: []string{}, Without: []string{}, Unknown: []string{}, confirm: r.Confirm}
+	for i := range turn {
+		if r.Confirm > 0 && turn[i].Action == Apply {
+			r.takeBack(h, turn[i].Node)
+		}
 	}
 	for i := range steps {
 		step := &steps[i]
@@ -47,8 +49,7 @@ func (r *runner) halt(at *Step, cause error, steps []Step) *Halted {
 }
 
 // takeBack ends the countdown of a plan that has made something worse, if one runs.
-func (r *runner) takeBack(h *Halted) {
-	node := h.Step.Node
+func (r *runner) takeBack(h *Halted, node string) {
 	ctx, cancel := context.WithTimeout(context.Background(), lookMax)
 	defer cancel()
 	now, err := ask(ctx, r.Remote, node)
@@ -56,13 +57,13 @@ func (r *runner) takeBack(h *Halted) {
 	case err == nil && now.ConfirmBy == nil:
 		return
 	case err == nil:
-		err = r.command(ctx, node, nil, "rollback", "-auto-approve", "-json")
+		err = r.command(ctx, &command{node, nil, []string{"rollback", "-auto-approve", "-json"}})
 	}
 	if err == nil {
-		h.Returned = node
+		h.Returned = append(h.Returned, node)
 		return
 	}
-	h.Returns = node
+	h.Returns = append(h.Returns, node)
 }
 
 // runs reports whether a node runs what a step makes it run.
@@ -84,11 +85,11 @@ func (h *Halted) Error() string {
 		where += "; not known: " + names(h.Unknown)
 	}
 	lines = append(lines, where)
-	switch {
-	case h.Returned != "":
-		lines = append(lines, h.Returned+" has returned to its plan before")
-	case h.Returns != "":
-		lines = append(lines, fmt.Sprintf("%s returns to its plan before by itself within %s, if it took the edit", h.Returns, h.confirm))
+	if len(h.Returned) > 0 {
+		lines = append(lines, "returned to the plan before: "+names(h.Returned))
+	}
+	if len(h.Returns) > 0 {
+		lines = append(lines, fmt.Sprintf("returns to the plan before by itself within %s, if it took the edit: %s", h.confirm, names(h.Returns)))
 	}
 	if len(h.Unknown) > 0 {
 		lines = append(lines, fmt.Sprintf("when %s can be reached again, hafile status there says what runs", names(h.Unknown)))

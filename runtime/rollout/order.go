@@ -30,6 +30,9 @@ type Step struct {
 	Why     string     `json:"why"`
 	// PauseMs is how long an edited check takes to show what it says there.
 	PauseMs int64 `json:"pause_ms,omitempty"`
+	// Together with the steps beside it: until all have the edit, members are deaf to each
+	// other.
+	Together bool `json:"together,omitempty"`
 }
 
 // Order is the order in which nodes are edited: those that hold nothing first, among them
@@ -38,7 +41,7 @@ type Step struct {
 // one after all: members that are named to each other (unicast) must not be deaf to the
 // one that is active. Nodes without a change are left out. Edits of what the wire sees
 // take a second sweep when all have the first, and so does what a rollout that was halted
-// has left of one.
+// has left of one. Edits that no sweep can take are last, and at one moment.
 func Order(docs []*planfile.Document, now Statuses) []Step {
 	docs = slices.Clone(docs)
 	slices.SortStableFunc(docs, func(a, b *planfile.Document) int {
@@ -55,13 +58,32 @@ func Order(docs []*planfile.Document, now Statuses) []Step {
 		if len(d.Changes) > 0 {
 			steps = append(steps, Step{
 				Node: d.Node, Action: Apply, Digest: d.Digest, Changes: len(d.Changes), Worst: d.Summary.Worst, Why: why(d, docs), PauseMs: pause(d),
+				Together: together(d),
 			})
 		}
 		if len(swept(d, now)) > 0 {
 			second = append(second, Step{Node: d.Node, Action: Retire, Why: "every member has the new identity by then, and the old one goes"})
 		}
 	}
+	slices.SortStableFunc(steps, func(a, b Step) int {
+		switch {
+		case a.Together == b.Together:
+			return 0
+		case b.Together:
+			return -1
+		}
+		return 1
+	})
 	return append(steps, second...)
+}
+
+// together: an outage from the moment at which the first member has the edit until the
+// last one has it.
+func together(d *planfile.Document) bool {
+	apart := func(i *diff.Impact) bool { return i != nil && i.Pairwise && i.Class == diff.Outage }
+	return slices.ContainsFunc(d.Changes, func(c diff.Change) bool {
+		return apart(&c.Impact) || slices.ContainsFunc(c.Fields, func(f diff.Field) bool { return apart(f.Impact) })
+	})
 }
 
 // The turns of nodes.
@@ -105,6 +127,8 @@ func why(d *planfile.Document, all []*planfile.Document) string {
 	}
 	h := held(d)
 	switch t := turn(d, all); {
+	case together(d):
+		return "at one moment with the others: members without it are deaf to those who have it"
 	case d.Base.Digest == planfile.NoBase:
 		return "runs nothing yet: after those that do, the preferred one first"
 	case t == joins:

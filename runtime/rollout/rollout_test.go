@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -118,10 +119,22 @@ type fakeFleet struct {
 	refuse   string                          // the node that refuses its plan
 	broken   map[string]int                  // connections to a node that fail from now on; below 0: all of them
 	breaks   bool                            // the connection of the command that runs
+	meet     chan struct{}                   // an apply on a and one on b wait for each other
+	mutex    sync.Mutex                      // of all but meet
 	after    func(f *fakeFleet, node string) // what an apply there does
 }
 
 func (f *fakeFleet) Run(_ context.Context, node string, stdin []byte, args ...string) ([]byte, int, error) {
+	if f.meet != nil && args[0] == "apply" {
+		switch node {
+		case "a":
+			f.meet <- struct{}{}
+		case "b":
+			<-f.meet
+		}
+	}
+	f.mutex.Lock()
+	defer f.mutex.Unlock()
 	if f.broken[node] != 0 {
 		f.broken[node]--
 		return nil, 0, errors.New("ssh " + node + ": connection timed out")
@@ -276,7 +289,7 @@ func TestRolloutConfirmsWhatIsWell(t *testing.T) {
 	f, docs = pairOf()
 	f.after = func(f *fakeFleet, node string) { f.spoil(node, "backup", "down") }
 	err := rolled(f, docs, withConfirm)
-	if err == nil || !strings.Contains(err.Error(), "with the edit: none; without it: b, a\nb has returned to its plan before\ncure") {
+	if err == nil || !strings.Contains(err.Error(), "with the edit: none; without it: b, a\nreturned to the plan before: b\ncure") {
 		t.Error(err)
 	}
 	f.says(t, "b: apply -json -wait=50ms -confirm=2m0s -max-impact=stays - < plan of b", "b: rollback -auto-approve -json")
@@ -284,8 +297,26 @@ func TestRolloutConfirmsWhatIsWell(t *testing.T) {
 	f, docs = pairOf()
 	f.after = func(f *fakeFleet, node string) { f.broken[node] = -1 }
 	err = rolled(f, docs, withConfirm)
-	if err == nil || !strings.Contains(err.Error(), "b returns to its plan before by itself within 2m0s, if it took the edit") {
+	if err == nil || !strings.Contains(err.Error(), "returns to the plan before by itself within 2m0s, if it took the edit: b\n") {
 		t.Error(err)
+	}
+}
+
+// No order is right for an edit that makes members deaf to each other: all take it at one
+// moment, when each has prepared it.
+func TestRolloutOfAnOutageIsOneMoment(t *testing.T) {
+	f, docs := pairOf()
+	f.meet = make(chan struct{})
+	docs = append(docs, document("d", "backup", 10, diff.None))
+	f.statuses["d"] = status("d", "backup")
+	for _, d := range docs[:2] {
+		d.Changes[0].Impact = diff.Impact{Class: diff.Outage, Pairwise: true}
+	}
+	if err := rolled(f, docs, func(o *Options) { o.Nodes = append(o.Nodes, "d") }); err != nil {
+		t.Fatal(err)
+	}
+	if len(f.said) != 3 || !strings.HasPrefix(f.said[0], "d: apply") {
+		t.Errorf("said\n%s", strings.Join(f.said, "\n"))
 	}
 }
 

@@ -7,13 +7,14 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"hafile/lang/diff"
 	"hafile/lang/planfile"
 )
 
-// Remote runs hafile on a node, with this input. Exit is the exit code of hafile; an error
+// Remote runs hafile on a node, with this input; on several at once. Exit is the exit code of hafile; an error
 // says that it did not run, or that nothing is known of how it ended.
 type Remote interface {
 	Run(ctx context.Context, node string, stdin []byte, args ...string) (out []byte, exit int, err error)
@@ -51,13 +52,17 @@ type Told struct {
 // before have left.
 func Run(ctx context.Context, o Options, before Statuses, steps []Step) error {
 	r := runner{Options: o, before: before, now: before}
-	for i := range steps {
-		step := &steps[i]
-		if err := r.step(ctx, step, i == len(steps)-1); err != nil {
-			h := r.halt(step, err, steps)
+	for rest := steps; len(rest) > 0; {
+		n := 1
+		for n < len(rest) && rest[0].Together && rest[n].Together {
+			n++
+		}
+		if at, err := r.turn(ctx, rest[:n], n == len(rest)); err != nil {
+			h := r.halt(&rest[at], err, rest[:n], steps)
 			r.Tell(Told{Type: "halted", Halted: h})
 			return h
 		}
+		rest = rest[n:]
 	}
 	return nil
 }
@@ -68,7 +73,11 @@ func Prepare(ctx context.Context, o Options, now Statuses, steps []Step) error {
 	r := runner{Options: o, before: now, now: now}
 	for i := range steps {
 		if step := &steps[i]; step.Action == Apply {
-			if err := r.apply(ctx, step.Node, "-dry-run"); err != nil {
+			c, err := r.applying(step.Node, "-dry-run")
+			if err == nil {
+				err = r.command(ctx, c)
+			}
+			if err != nil {
 				return fmt.Errorf("%s: %w", step.Node, err)
 			}
 			r.Tell(Told{Type: "prepared", Step: step})
@@ -82,51 +91,93 @@ type runner struct {
 	before, now Statuses
 }
 
-func (r *runner) step(ctx context.Context, step *Step, last bool) error {
-	r.Tell(Told{Type: "step", Step: step})
-	var err error
-	switch {
-	case step.Action == Retire:
-		err = r.retire(ctx, step.Node)
-	case r.Confirm > 0:
-		err = r.apply(ctx, step.Node, "-confirm="+r.Confirm.String())
-	default:
-		err = r.apply(ctx, step.Node)
+// turn takes one step, or those that must be taken together, and what must hold before the
+// next. at is the step that failed.
+func (r *runner) turn(ctx context.Context, steps []Step, last bool) (at int, err error) {
+	commands := make([]*command, len(steps))
+	for i := range steps {
+		r.Tell(Told{Type: "step", Step: &steps[i]})
+		if commands[i], err = r.commandOf(&steps[i]); err != nil {
+			return i, err
+		}
 	}
-	if err != nil {
-		return err
+	if at, err = r.all(ctx, commands); err != nil {
+		return at, err
 	}
-	if wait := r.Pause + time.Duration(step.PauseMs)*time.Millisecond; wait > 0 {
-		r.Tell(Told{Type: "pause", Step: step, Text: wait.String()})
+	if wait := r.Pause + longest(steps); wait > 0 {
+		r.Tell(Told{Type: "pause", Step: &steps[0], Text: wait.String()})
 		if err := sleep(ctx, wait); err != nil {
-			return err
+			return 0, err
 		}
 	}
 	if err := r.converge(ctx, last); err != nil {
-		return err
+		return 0, err
 	}
-	if r.Confirm > 0 && step.Action == Apply {
-		if err := r.command(ctx, step.Node, nil, "confirm", "-json"); err != nil {
-			return err
+	for i := range steps {
+		if r.Confirm > 0 && steps[i].Action == Apply {
+			if err := r.command(ctx, &command{steps[i].Node, nil, []string{"confirm", "-json"}}); err != nil {
+				return i, err
+			}
 		}
+		r.Tell(Told{Type: "done", Step: &steps[i]})
 	}
-	r.Tell(Told{Type: "done", Step: step})
-	return nil
+	return 0, nil
 }
 
-// apply sends the plan of one node, made from what is known now.
-func (r *runner) apply(ctx context.Context, node string, more ...string) error {
+func longest(steps []Step) time.Duration {
+	var ms int64
+	for i := range steps {
+		ms = max(ms, steps[i].PauseMs)
+	}
+	return time.Duration(ms) * time.Millisecond
+}
+
+// command is a call of hafile on a node.
+type command struct {
+	node  string
+	stdin []byte
+	args  []string
+}
+
+func (r *runner) commandOf(step *Step) (*command, error) {
+	switch {
+	case step.Action == Retire:
+		return r.retiring(step.Node), nil
+	case r.Confirm > 0:
+		return r.applying(step.Node, "-confirm="+r.Confirm.String())
+	}
+	return r.applying(step.Node)
+}
+
+// all runs commands at one moment, and waits for each.
+func (r *runner) all(ctx context.Context, commands []*command) (at int, err error) {
+	errs := make([]error, len(commands))
+	var wait sync.WaitGroup
+	for i, c := range commands {
+		wait.Go(func() { errs[i] = r.command(ctx, c) })
+	}
+	wait.Wait()
+	for i := range errs {
+		if errs[i] != nil {
+			return i, errs[i]
+		}
+	}
+	return 0, nil
+}
+
+// applying sends the plan of one node, made from what is known now.
+func (r *runner) applying(node string, more ...string) (*command, error) {
 	docs, err := r.Plan(r.now)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	at := slices.IndexFunc(docs, func(d *planfile.Document) bool { return d.Node == node })
 	if at < 0 {
-		return errors.New("it has no plan any more")
+		return nil, errors.New("it has no plan any more")
 	}
 	body, err := r.Bytes(docs[at])
 	if err != nil {
-		return err
+		return nil, err
 	}
 	args := append([]string{"apply", "-json", "-wait=" + r.Wait.String()}, more...)
 	if r.MaxImpact != "" {
@@ -138,18 +189,18 @@ func (r *runner) apply(ctx context.Context, node string, more ...string) error {
 	if r.Signed {
 		args = append(args, "-signed")
 	}
-	return r.command(ctx, node, body, append(args, "-")...)
+	return &command{node, body, append(args, "-")}, nil
 }
 
-// retire vouches for the members that have been seen with the same edit.
-func (r *runner) retire(ctx context.Context, node string) error {
+// retiring vouches for the members that have been seen with the same edit.
+func (r *runner) retiring(node string) *command {
 	args := []string{"apply", "-retire", "-json"}
 	for _, other := range r.Nodes {
 		if other != node {
 			args = append(args, "-allow=retire:"+other)
 		}
 	}
-	return r.command(ctx, node, nil, args...)
+	return &command{node: node, args: args}
 }
 
 // Failed is a command that a node answered with an exit code other than 0.
@@ -160,10 +211,10 @@ type Failed struct {
 
 func (f *Failed) Error() string { return fmt.Sprintf("exit code %d: %s", f.Exit, f.Text) }
 
-func (r *runner) command(ctx context.Context, node string, stdin []byte, args ...string) error {
+func (r *runner) command(ctx context.Context, c *command) error {
 	bounded, cancel := context.WithTimeout(ctx, r.Wait+time.Minute)
 	defer cancel()
-	out, exit, err := r.Remote.Run(bounded, node, stdin, args...)
+	out, exit, err := r.Remote.Run(bounded, c.node, c.stdin, c.args...)
 	if err == nil && exit != 0 {
 		err = &Failed{exit, tail(out)}
 	}
