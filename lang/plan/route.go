@@ -63,7 +63,7 @@ func (n NextHop) Key() string {
 
 // Rule chooses a routing table while the instance is active.
 type Rule struct {
-	Priority uint32       `json:"priority"` // 1..32765; lower is asked first
+	Priority uint32       `json:"priority"` // from 1; lower is asked first, and 32766 is the main table
 	Not      bool         `json:"not,omitempty"`
 	From     netip.Prefix `json:"from,omitzero"`
 	To       netip.Prefix `json:"to,omitzero"`

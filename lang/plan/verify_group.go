@@ -153,7 +153,7 @@ func (v *verifier) rules(i *Instance) {
 	seen := map[string]bool{}
 	for _, r := range i.Rules {
 		at := func(code, path, format string, args ...any) { v.add(code, i.Address, path, r.Src, format, args...) }
-		v.bounds(i.Address, "rule.priority", r.Src, int64(r.Priority), 1, 32765, "")
+		v.bounds(i.Address, "rule.priority", r.Src, int64(r.Priority), 1, 4294967295, "")
 		if seen[r.Key()] {
 			at("HA1121", "rule.priority", "%s stands there twice", r.Key())
 			v.cure("Give one of them another priority.")

@@ -272,7 +272,7 @@ var Instance = Block{
 			{Name: "onlink", Kind: Bool, Default: "false", Doc: "As in route."},
 		}}}},
 		{Name: "rule", Many: true, Doc: "A rule that chooses a table while the instance is active.", Args: []Arg{
-			{Name: "priority", Kind: Int, Required: true, Min: 1, Max: 32765, Doc: "The lower is asked first."},
+			{Name: "priority", Kind: Int, Required: true, Min: 1, Max: 4294967295, Doc: "The lower is asked first."},
 			{Name: "from", Kind: Prefix, Doc: "Source of the packets."},
 			{Name: "to", Kind: Prefix, Doc: "Destination of the packets."},
 			{Name: "not", Kind: Bool, Default: "false", Doc: "The packets that do not fit."},

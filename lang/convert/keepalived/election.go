@@ -2,6 +2,8 @@ package keepalived
 
 import (
 	"fmt"
+
+	"hafile/lang/plan"
 )
 
 // election settles state, priority and preemption (keepalived's vrrp_complete_instance).
@@ -33,9 +35,14 @@ func (in *instance) election() {
 		state.say(Exact, "", "without priority it makes the owner: 255")
 	}
 	in.fields["priority"] = set(fmt.Sprint(in.priority), at)
+	by := in.starts(master)
+	master = master && by == ""
 	in.preemption(master)
 	if state != nil && in.priority != 255 {
 		note := "below priority 255 it decides nothing"
+		if by != "" {
+			note += "; keepalived makes it BACKUP, because of " + by
+		}
 		if d := in.slots["preempt"]; d != nil && d.key() == "nopreempt" && master {
 			note += fmt.Sprintf(" (it disarms nopreempt, line %d)", d.n)
 		} else if d := in.slots["preempt_delay"]; d != nil && master {
@@ -58,6 +65,20 @@ func (in *instance) election() {
 			d.badNumber("seconds from 0.001 to 1000", "none")
 		}
 	}
+}
+
+// starts says what makes keepalived begin as a backup all the same, where the file says
+// MASTER: nopreempt and preempt_delay then count.
+func (in *instance) starts(master bool) (by string) {
+	line, strict := in.strict()
+	switch {
+	case !master || in.priority == 255:
+	case strict:
+		return fmt.Sprintf("line %d (strict)", line.n)
+	case in.p.Auth != nil && in.p.Auth.Type == plan.AuthAH:
+		return "auth_type AH"
+	}
+	return ""
 }
 
 func (in *instance) downAdverts(d *directive) {

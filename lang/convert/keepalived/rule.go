@@ -55,7 +55,7 @@ func (in *instance) rule(d *directive) {
 		case "table", "lookup":
 			r.p.Table = l.table(w)
 		case "preference", "order", "priority":
-			r.p.Priority, r.given = uint32(l.number(w, 32765)), true
+			r.p.Priority, r.given = uint32(l.number(w, 4294967295)), true
 		case "fwmark":
 			mark, mask, masked := strings.Cut(l.value(w), "/")
 			n, err := strconv.ParseUint(mark, 0, 32)
