@@ -23,7 +23,8 @@
 // is claimed is wanted from the kernel's owner, whose report comes back as an event, and
 // only then is the address announced.
 //
-// An edit (apply.go, prepare.go): verify; does the plan fit what runs (planfile.Check); is
+// An edit (apply.go, prepare.go): where plans are signed, the signature, and nothing is
+// read of the request that it is not about (signed.go); verify; does the plan fit what runs (planfile.Check); is
 // its impact, computed with the roles of now, allowed; prepare, which may refuse and
 // changes nothing; `next` is written; commit, in one turn of the loop; the kernel
 // confirms; `next` becomes `current`; settle, which only watches. Before the commit a
