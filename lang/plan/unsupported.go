@@ -57,7 +57,6 @@ func (u *unsupported) instance(i *Instance) {
 	say := func(is bool, path, what string, args ...any) { u.add(is, i.Address, path, i.Src, what, args...) }
 	say(i.Family == IPv6 && !i.linkLocalFirst(), "vip.address", "an IPv6 instance whose first address is not link-local (RFC 9568, 5.2.9)")
 	say(i.Netns != "", "netns", "a network namespace")
-	say(!i.Accept, "accept", "accept = false")
 	say(i.Lease == LeaseStrict, "lease", "lease = %q", i.Lease)
 	say(i.Release != ReleaseHandOver, "release", "release = %q", i.Release)
 	say(i.Auth != nil && i.Auth.Type == AuthHMAC, "auth.type", "authentication by %s", authType(i))

@@ -96,7 +96,6 @@ func TestWhatIsNotInThisReleaseIsSoundAndNamed(t *testing.T) {
 			i.VIPs = []VIP{{Address: netip.MustParsePrefix("2001:db8::61/128")}}
 		}), "not link-local"},
 		{"a namespace", in(func(i *Instance) { i.Netns = "blue" }), "namespace"},
-		{"accept mode off", in(func(i *Instance) { i.Accept = false }), "accept = false"},
 		{"a strict lease", in(func(i *Instance) { i.Lease = LeaseStrict }), "strict"},
 		{"release at once", in(func(i *Instance) { i.Release = ReleaseAtOnce }), "at_once"},
 		{"hmac", v3(func(i *Instance) {

@@ -93,7 +93,7 @@ func Beside(s *control.Status, p *plan.Plan, wants func(*plan.Instance) kernel.T
 		}
 	}
 	for _, t := range have {
-		if t.Link == nil && !wanted.Named(t) {
+		if t.Link == nil && t.Closed == nil && !wanted.Named(t) {
 			out = append(out, Item{Kind: t.Kind() + "_extra", Route: t.String(), Text: fmt.Sprintf("nothing here is active for the %s", t)})
 		}
 	}

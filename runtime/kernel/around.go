@@ -89,10 +89,16 @@ func (a *things) taken(now time.Duration, t Thing) {
 	}
 }
 
-// first are the operations before those on addresses: a link comes, or is set up.
-// Whatever else is done to one comes last.
+// first are the operations before those on addresses: a link comes, or is set up, and what
+// is to be closed is. Whatever else is done to these comes last.
 func first(op Op) bool {
-	return op.Thing.Link != nil && op.Kind != Delete && (op.Kind == Add || op.Thing.Link.Up)
+	switch {
+	case op.Kind == Delete:
+		return false
+	case op.Thing.Link != nil:
+		return op.Kind == Add || op.Thing.Link.Up
+	}
+	return op.Thing.Closed != nil
 }
 
 // divide puts links around everything.
@@ -101,7 +107,7 @@ func divide(all []Op) (before, between, after []Op) {
 		switch {
 		case first(op):
 			before = append(before, op)
-		case op.Thing.Link != nil:
+		case op.Thing.Link != nil, op.Thing.Closed != nil:
 			after = append(after, op)
 		default:
 			between = append(between, op)
@@ -159,6 +165,18 @@ func (a *things) answer(now time.Duration, op Op, err error) {
 		t.retry = now + retrySeldom
 	}
 	a.trouble[k] = t
+}
+
+// open is why an address that is to be closed would not be, empty if it would, and whether
+// that is about to be tried again.
+func (a *things) open(now time.Duration, address Address) (why string, due bool) {
+	for _, t := range a.want {
+		if t.Closed != nil && slices.Contains(t.Closed.Addresses, address.Prefix.Addr()) {
+			trouble := a.trouble[t.key()]
+			return trouble.Err, now >= trouble.retry
+		}
+	}
+	return "", false
 }
 
 // missing is what cannot be had, in words.

@@ -19,6 +19,7 @@ type Fake struct {
 	things    Things
 	refusals  map[Address]error
 	Unmarking bool // forgets tags, as Linux before 5.18
+	Unclosing bool // has no nftables
 	journal   strings.Builder
 }
 
@@ -160,6 +161,8 @@ func (f *Fake) applyThing(op Op) error {
 		}
 	case down:
 		return syscall.ENETDOWN
+	case f.Unclosing && op.Thing.Closed != nil:
+		return syscall.EOPNOTSUPP
 	case at >= 0:
 		f.things = slices.Clone(f.things)
 		f.things[at] = op.Thing

@@ -120,6 +120,9 @@ func (l *Ledger) Round(now time.Duration, h Host, say func(Report)) error {
 			err := h.Apply(op)
 			if op.Thing != (Thing{}) {
 				l.around.answer(now, op, err)
+				if err != nil && op.Thing.Closed != nil {
+					break // an address must not be open for a moment: look again
+				}
 				continue
 			}
 			l.answer(now, op, err)
@@ -217,7 +220,14 @@ func (l *Ledger) ops(now time.Duration, r Reading) []Op {
 		case op.Kind == Delete && !l.blocked(now, op.Address):
 			deletes = append(deletes, op)
 		case op.Kind != Delete && !l.foreign(now, op.Address, r) && !l.blocked(now, op.Address):
-			adds = append(adds, op)
+			switch why, due := l.around.open(now, op.Address); {
+			case why == "":
+				adds = append(adds, op)
+			case due: // it is tried in this round, and the next look knows
+				delete(l.trouble, op.Address)
+			default:
+				l.troubled(now, op.Address, errors.New(why))
+			}
 		}
 	}
 	for _, a := range l.want.Intersect(l.have).Without(l.ours) {

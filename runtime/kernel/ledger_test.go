@@ -203,3 +203,22 @@ func invariant(l *Ledger, f *Fake, own Address) string {
 	}
 	return ""
 }
+
+// An address that is to be closed and cannot be is not added: the router must know.
+func TestAnAddressThatCannotBeClosedIsRefused(t *testing.T) {
+	l, f, round := ledger("eth0 10.0.0.8/32 10.0.0.9/32")
+	f.Unclosing = true
+	l.Surround(Things{{Closed: &Closed{Addresses: []netip.Addr{netip.MustParseAddr("10.0.0.9")}}}})
+	round(0)
+	if got := fmt.Sprint(l.Ours()); got != "[10.0.0.8/32 on eth0]" || len(l.trouble) != 1 {
+		t.Errorf("ours %s, trouble %v", got, l.trouble)
+	}
+	f.Unclosing = false
+	round(5 * time.Second)
+	if !l.Ours().Equal(l.want) || len(l.trouble) != 0 {
+		t.Errorf("ours %v, trouble %v", l.Ours(), l.trouble)
+	}
+	if at := strings.LastIndex(f.String(), "nft add"); at > strings.Index(f.String(), "add 10.0.0.9") {
+		t.Errorf("it was open first:\n%s", f)
+	}
+}

@@ -50,6 +50,9 @@ func (o Op) String() string {
 	if o.Thing != (Thing{}) {
 		kind, rest, _ := strings.Cut(o.Thing.String(), " ")
 		verb := map[Kind]string{Add: "add", Replace: "replace", Delete: "del"}[o.Kind]
+		if o.Thing.Closed != nil {
+			return "nft " + verb + " table inet " + rest
+		}
 		if o.Thing.Link != nil {
 			return "ip link " + verb + " " + rest
 		}

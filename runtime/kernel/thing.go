@@ -13,6 +13,23 @@ type Thing struct {
 	Route *Route
 	Rule  *Rule
 	Link  *VirtualLink
+	// Closed is there before what it closes, and goes after it.
+	Closed *Closed
+}
+
+// Closed are addresses that the machine has and takes no packets for.
+type Closed struct {
+	Addresses []netip.Addr // sorted
+	Broken    bool         // something of it was taken away. Never wanted.
+}
+
+func (c *Closed) String() string {
+	w := words{"hafile"}
+	for _, a := range c.Addresses {
+		w.add(true, "%s", a)
+	}
+	w.add(c.Broken, "broken")
+	return strings.Join(w, " ")
 }
 
 // VirtualLink is a macvlan that answers for addresses from a MAC of its own. On its parent
@@ -76,8 +93,11 @@ func (t Thing) key() string {
 	if r := t.Route; r != nil {
 		return fmt.Sprint("route ", r.To, r.From, r.Table, r.Metric)
 	}
-	if t.Link != nil {
+	switch {
+	case t.Link != nil:
 		return "link " + t.Link.Name
+	case t.Closed != nil:
+		return "closed"
 	}
 	return t.String()
 }
@@ -85,7 +105,7 @@ func (t Thing) key() string {
 // rank is the order of adding; what goes, goes the other way round.
 func (t Thing) rank() int {
 	switch {
-	case t.Link != nil:
+	case t.Closed != nil, t.Link != nil:
 		return 0
 	case t.Route != nil:
 		return 1
@@ -131,8 +151,11 @@ func (t Thing) String() string {
 	if t.Route != nil {
 		return "route " + t.Route.String()
 	}
-	if t.Link != nil {
+	switch {
+	case t.Link != nil:
 		return "link " + t.Link.String()
+	case t.Closed != nil:
+		return "closed " + t.Closed.String()
 	}
 	return "rule " + t.Rule.String()
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"net/netip"
+	"slices"
 
 	"hafile/lang/plan"
 	"hafile/runtime/kernel"
@@ -62,6 +63,26 @@ func up(device kernel.Things, claimed bool) kernel.Things {
 		out = append(out, kernel.Thing{Link: &l})
 	}
 	return out
+}
+
+// closedOf are the addresses for which an instance's machine takes no packets itself. The
+// address owner always does (RFC 9568, 6.4.3).
+func closedOf(i *plan.Instance) (out []netip.Addr) {
+	if i.Accept || i.Priority == plan.OwnerPriority {
+		return nil
+	}
+	for _, v := range i.VIPs {
+		out = append(out, v.Address.Addr())
+	}
+	return out
+}
+
+func closed(all []netip.Addr) kernel.Things {
+	if len(all) == 0 {
+		return nil
+	}
+	slices.SortFunc(all, netip.Addr.Compare)
+	return kernel.Things{{Closed: &kernel.Closed{Addresses: slices.Compact(all)}}}
 }
 
 // virtualName is the macvlan's: vrrp4-51.eth0, in the 15 bytes that a name may have. It

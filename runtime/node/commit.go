@@ -204,7 +204,7 @@ func (n *Node) repace(r *router, everywhere bool) {
 // readdress changes which addresses a router stands for. Those that stay are not touched.
 func (n *Node) readdress(r *router, i *plan.Instance, formers []Former) {
 	r.spare = elsewhere(i, formers)
-	if beside, device := besideOf(i), deviceOf(i); !beside.Equal(r.beside) || !device.Equal(r.device) {
+	if beside, device := besideOf(i), deviceOf(i); !beside.Equal(r.beside) || !device.Equal(r.device) || !slices.Equal(closedOf(i), closedOf(r.instance)) {
 		r.beside, r.device, n.dirty = beside, device, true
 	}
 	before, after := r.addresses, slices.Concat(r.spare, addressesOf(i))

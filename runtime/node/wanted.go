@@ -1,6 +1,7 @@
 package node
 
 import (
+	"net/netip"
 	"slices"
 
 	"hafile/runtime/kernel"
@@ -15,15 +16,17 @@ func (n *Node) settle() {
 	n.dirty = false
 	var all []kernel.Address
 	var beside kernel.Things
+	var shut []netip.Addr
 	for _, r := range n.order {
 		if r.claimed {
+			shut = append(shut, closedOf(r.instance)...)
 			all, beside = append(all, r.addresses...), append(beside, r.beside...)
 		}
 		if r.claimed || !r.leaving {
 			beside = append(beside, up(r.device, r.claimed)...)
 		}
 	}
-	beside = beside.Unique()
+	beside = append(closed(shut), beside...).Unique()
 	if want := kernel.StateOf(all...); !want.Equal(n.wanted) || !beside.Equal(n.beside) {
 		n.gen++
 		n.wanted, n.beside = want, beside

@@ -20,11 +20,29 @@ type events struct {
 
 	ours      atomic.Pointer[prefixes] // of routes, as wanted last
 	following bool                     // of the owner's goroutine
+
+	filter   *os.File // nftables says there that something has changed; may be nil
+	filtered bool
 }
 
-// follow has the kernel tell of routes and rules, as long as any are wanted.
-func (e *events) follow(ours prefixes, on bool) error {
+func (e *events) close() error {
+	err := e.file.Close()
+	if e.filter != nil {
+		err = errors.Join(err, e.filter.Close())
+	}
+	return err
+}
+
+// follow has the kernel tell of routes and rules, as long as any are wanted, and of
+// nftables.
+func (e *events) follow(ours prefixes, on, closes bool) error {
 	e.ours.Store(&ours)
+	if closes != e.filtered && e.filter != nil {
+		e.filtered = closes
+		if err := followFilter(e.filter, closes); err != nil {
+			return err
+		}
+	}
 	if on == e.following {
 		return nil
 	}
@@ -62,6 +80,7 @@ func openEvents(buffer int) (*events, error) {
 	}
 	e := &events{file: os.NewFile(uintptr(fd), "netlink events"), changed: make(chan struct{}, 1)}
 	e.ours.Store(&prefixes{})
+	e.filter, _ = watchFilter(e.changed) // a kernel may have no nftables; whoever needs it is told
 	return e, nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"os"
 	"syscall"
 
+	"github.com/google/nftables"
 	"github.com/vishvananda/netlink/nl"
 	"github.com/vishvananda/netns"
 	"golang.org/x/sys/unix"
@@ -25,6 +26,8 @@ type host struct {
 	sockets map[int]*nl.SocketHandle
 	links   map[string]*link // as last read
 	strict  *host            // for things; nil in a host that is not asked for them
+
+	filter *nftables.Conn // nil: there is no nftables
 
 	was   map[int]alias // of interfaces with macvlans of ours, by index
 	ns    *os.File      // the network namespace of the sockets
@@ -58,6 +61,9 @@ func (h *host) close() {
 	h.sockets[unix.NETLINK_ROUTE].Close()
 	if h.ns != nil {
 		_ = h.ns.Close()
+	}
+	if h.filter != nil {
+		_ = h.filter.CloseLasting()
 	}
 	if h.strict != nil {
 		h.strict.close()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -87,11 +88,12 @@ func open(opt Options, buffer int) (*Owner, error) {
 	}
 	host, err := openHost()
 	if err != nil {
-		return nil, errors.Join(err, events.file.Close())
+		return nil, errors.Join(err, events.close())
 	}
+	host.filter = openFilter()
 	if host.strict, err = openStrict(); err != nil {
 		host.close()
-		return nil, errors.Join(err, events.file.Close())
+		return nil, errors.Join(err, events.close())
 	}
 	o := &Owner{
 		opt: opt, host: host, events: events, ledger: kernel.NewLedger(opt.Record), start: time.Now(),
@@ -101,7 +103,7 @@ func open(opt Options, buffer int) (*Owner, error) {
 	err = o.ledger.Round(0, host, func(kernel.Report) {})
 	if err != nil {
 		host.close()
-		return nil, errors.Join(err, events.file.Close())
+		return nil, errors.Join(err, events.close())
 	}
 	o.adoptable = o.ledger.Ours()
 	return o, nil
@@ -221,7 +223,7 @@ func (o *Owner) Close() error {
 		close(o.quit)
 		<-o.ended
 		o.host.close()
-		err = o.events.file.Close()
+		err = o.events.close()
 	})
 	return err
 }
@@ -264,7 +266,8 @@ func (o *Owner) round() time.Duration {
 	}
 	o.mu.Unlock()
 	if wish != nil {
-		if err := o.events.follow(prefixesOf(wish.beside), len(wish.beside) > 0); err != nil {
+		closes := slices.ContainsFunc(wish.beside, func(t kernel.Thing) bool { return t.Closed != nil })
+		if err := o.events.follow(prefixesOf(wish.beside), len(wish.beside) > 0, closes); err != nil {
 			o.problem(err) // the audit looks all the same
 		}
 		o.ledger.Surround(wish.beside)

@@ -36,7 +36,7 @@ func (h *host) things() (kernel.Things, error) {
 	for name, l := range h.links {
 		names[l.Index] = name
 	}
-	out := h.virtualLinks()
+	out := append(h.closed(), h.virtualLinks()...)
 	for _, family := range []uint8{unix.AF_INET, unix.AF_INET6} {
 		raw, err := h.strict.dump(func() *nl.NetlinkRequest {
 			return familyRequest(unix.RTM_GETROUTE, family, kernel.Tag)
@@ -97,8 +97,11 @@ func familyRequest(command int, family, protocol uint8) *nl.NetlinkRequest {
 
 // applyThing carries out an operation on a route or a rule.
 func (h *host) applyThing(op kernel.Op) error {
-	if op.Thing.Link != nil {
+	switch {
+	case op.Thing.Link != nil:
 		return h.applyLink(op)
+	case op.Thing.Closed != nil:
+		return h.applyClosed(op)
 	}
 	req := (*nl.NetlinkRequest)(nil)
 	if r := op.Thing.Route; r != nil {
