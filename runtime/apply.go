@@ -498,6 +498,9 @@ func (s *settling) look(snap *node.Snapshot) (open, said string) {
 			backup++
 		}
 	}
+	if left := snap.Have.Without(snap.Wanted); open == "" && len(left) > 0 {
+		open = left[0].String() + " is not removed yet"
+	}
 	return open, fmt.Sprintf("%d active, %d backup", active, backup)
 }
 

@@ -298,3 +298,28 @@ func TestMispredictionIsCountedAndShown(t *testing.T) {
 		t.Error("the log does not say so")
 	}
 }
+
+// A kernel that takes its time to remove an address: the apply, and a rollback, end when it
+// has.
+func TestApplyEndsWhenAddressesAreRemoved(t *testing.T) {
+	tappable(t)
+	m := only(t)
+	tap := m.startTapped()
+	m.apply(addressEdit.before)
+	m.untilRole("active")
+	tap.set(func(what string) verdict {
+		if what != "delete" {
+			return verdict{}
+		}
+		return verdict{after: func() { time.Sleep(400 * time.Millisecond) }}
+	})
+	m.apply(alone(51, kept))
+	if m.has(gone) {
+		t.Errorf("the plan is running, and %s is still there", gone)
+	}
+	m.apply(addressEdit.before)
+	result, err := m.client.Rollback(t.Context(), control.RollbackRequest{WaitMs: 8000, By: "test"}, func(control.Event) {})
+	if err != nil || result.Exit != 0 || m.has(gone) {
+		t.Errorf("%+v, %v; the kernel has %s", result, err, m.addresses())
+	}
+}
