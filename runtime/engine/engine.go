@@ -100,6 +100,14 @@ func (e *Engine) Check(check node.Addr, state node.CheckState) {
 	})
 }
 
+// Drain makes the node give its addresses away, or be a candidate again, and returns when
+// it has begun.
+func (e *Engine) Drain(ctx context.Context, drained bool) error {
+	return e.do(ctx, func(now vrrp.Instant) {
+		e.out = e.node.Drain(now, drained, e.out[:0])
+	})
+}
+
 // Link says what is wrong with an interface; empty if nothing is.
 func (e *Engine) Link(iface, wrong string) {
 	e.post(func(now vrrp.Instant) {

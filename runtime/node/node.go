@@ -17,10 +17,12 @@ type Node struct {
 	plan *plan.Plan
 	// stopping: every router leaves, those of the plan's instances too.
 	stopping bool
-	routers  map[plan.WireKey]*router
-	order    []*router // by instance address, those that leave last
-	queue    queue
-	groups   []*group // in the plan's order
+	// drained: every router offers what it holds and keeps away.
+	drained bool
+	routers map[plan.WireKey]*router
+	order   []*router // by instance address, those that leave last
+	queue   queue
+	groups  []*group // in the plan's order
 
 	checks map[plan.Addr]plan.CheckState
 	links  map[string]string // interface -> what is wrong; empty: nothing
@@ -204,7 +206,7 @@ func (n *Node) check(a plan.Addr) plan.CheckState {
 }
 
 // failing names what keeps a router from its addresses: the first check without weight
-// that fails, its own or one of its group's; or another router of its group that cannot be
+// that fails, its own or one of its group's, or that the node is drained; or another router of its group that cannot be
 // active, for which nobody is a better candidate.
 func (n *Node) failing(r *router) (what string, forsake bool) {
 	what = n.failingCheck(r)
@@ -224,12 +226,26 @@ func (n *Node) failing(r *router) (what string, forsake bool) {
 }
 
 func (n *Node) failingCheck(r *router) string {
+	if n.drained {
+		return vrrp.Drained
+	}
 	for _, t := range r.track {
 		if t.Fails(n.check(t.Check)) {
 			return t.Check.Kind() + " " + t.Check.Name()
 		}
 	}
 	return ""
+}
+
+// Drain makes every router, also of plans to come, offer what it holds and keep away until
+// that is taken back. Where nobody takes an address it stays here.
+func (n *Node) Drain(now vrrp.Instant, drained bool, out []Effect) []Effect {
+	n.begin(now, out)
+	n.drained = drained
+	for _, r := range n.order {
+		n.weigh(r, false)
+	}
+	return n.end()
 }
 
 // Link says what is wrong with an interface; empty if nothing is.

@@ -38,7 +38,7 @@ const (
 	Rejected
 	// Priority sets the effective priority.
 	Priority
-	// Failing is a check without weight that fails, or does so no longer.
+	// Failing is a check without weight that fails, or does so no longer; or Drained.
 	Failing
 	// Link is the state of the interface.
 	Link
@@ -59,6 +59,24 @@ const (
 	// Stop asks the router to leave; it is gone when its role is Waiting.
 	Stop
 )
+
+// Drained is what fails where nothing does, and a person wants the addresses elsewhere.
+const Drained = "drained"
+
+// unfit says what keeps a router from being a candidate, and fit that it does so no longer.
+func unfit(what string) string {
+	if what == Drained {
+		return Drained
+	}
+	return what + " fails"
+}
+
+func fit(what string) string {
+	if what == Drained {
+		return "drained no longer"
+	}
+	return what + " works again"
+}
 
 // Effect is something to do, in the order in which it is listed.
 type Effect struct {

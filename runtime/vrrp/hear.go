@@ -249,7 +249,7 @@ func (r *Router) giveWay(now Instant, a *Advert, why string, out []Effect) []Eff
 	r.releaseAt = now.Add(r.grace())
 	r.advertAt, r.refusedAt, r.preemptAt, r.followAt = 0, 0, 0, 0
 	if r.failing != "" {
-		return r.change(Fault, r.failing+" fails; "+why, out)
+		return r.change(Fault, unfit(r.failing)+"; "+why, out)
 	}
 	r.stale = lacks(r.spec.Addresses, a)
 	r.adopt(a)

@@ -82,7 +82,7 @@ func (r *Router) tickLeaving(now Instant, out []Effect) []Effect {
 // resume takes the role back that was on offer.
 func (r *Router) resume(now Instant, why string, out []Effect) []Effect {
 	if r.failing != "" {
-		why += ", so it stays although " + r.failing + " fails"
+		why += ", so it stays although " + unfit(r.failing)
 	}
 	return r.activate(now, why, out)
 }

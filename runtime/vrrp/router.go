@@ -183,7 +183,7 @@ func (r *Router) start(now Instant, ev Event, out []Effect) []Effect {
 	case r.link != "":
 		return r.fail(r.link, out)
 	case ev.Holding && ev.Fresh && r.failing != "":
-		return r.beginLeave(now, r.failing+" fails", leave{offer: true}, out)
+		return r.beginLeave(now, unfit(r.failing), leave{offer: true}, out)
 	case ev.Holding && ev.Fresh:
 		return r.activate(now, "adopted its addresses before anybody missed it", out)
 	case r.spec.StartDelay > 0:
@@ -198,7 +198,7 @@ func (r *Router) start(now Instant, ev Event, out []Effect) []Effect {
 func (r *Router) listen(now Instant, why string, out []Effect) []Effect {
 	r.startAt, r.stranger = 0, netip.Addr{}
 	if r.failing != "" {
-		return r.fail(r.failing+" fails", out)
+		return r.fail(unfit(r.failing), out)
 	}
 	if r.spec.Priority == Owner && !r.spec.Grouped {
 		return r.activate(now, "priority 255: it owns the addresses", out)
@@ -347,13 +347,13 @@ func (r *Router) setFailing(now Instant, what string, forsake bool, out []Effect
 	case (what == "") == (before == "") && !worse:
 		return out
 	case r.role == Active && what != "":
-		return r.beginLeave(now, what+" fails", leave{offer: true}, out)
+		return r.beginLeave(now, unfit(what), leave{offer: true}, out)
 	case r.role == Backup && what != "":
-		return r.fail(what+" fails", out)
+		return r.fail(unfit(what), out)
 	case r.role == Leaving:
-		return r.reconsider(now, before+" works again", out)
+		return r.reconsider(now, fit(before), out)
 	case r.role == Fault:
-		return r.recover(now, before+" works again", out)
+		return r.recover(now, fit(before), out)
 	}
 	return out
 }
