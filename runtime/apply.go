@@ -507,6 +507,8 @@ func (s *settling) look(snap *node.Snapshot) (open, said string) {
 func (s *settling) instance(in *node.Instance, now vrrp.Instant) string {
 	was, known := s.was(in)
 	switch {
+	case in.Failing == vrrp.Drained:
+		return "" // nobody promised more than that it keeps away
 	case in.Role == vrrp.Active && in.SentAt <= s.since:
 		return in.Name + " is active and has not sent an advert yet"
 	case in.Role == vrrp.Active && s.rival(in, now) != "":

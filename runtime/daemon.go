@@ -95,6 +95,8 @@ type daemon struct {
 	// pending is the plan that runs until somebody confirms it; applying guards its end.
 	pending     atomic.Pointer[pending]
 	predictions predictions
+	// drained keeps this node from holding addresses; nil: nothing does.
+	drained atomic.Pointer[store.Drain]
 
 	reported  bell                         // the kernel has said something
 	left      atomic.Pointer[kernel.State] // what it has of ours, as it said last
@@ -225,6 +227,10 @@ func (d *daemon) boot(left *store.Owned) error {
 		d.log.Warn(waits)
 	}
 	d.bring(run)
+	if dr := d.store.Drain(); dr != nil { // before anything could be taken
+		d.drain(dr)
+		d.log.Warn("this machine is drained: it takes no address that somebody else can have", "reason", dr.Reason, "by", dr.By, "until", dr.Until)
+	}
 	var inherited *adoption
 	if !d.finishTakeover() {
 		inherited = d.inherit(left)

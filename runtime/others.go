@@ -204,7 +204,7 @@ func (d *daemon) answer() *peers.Said {
 			continue
 		}
 		told := peers.Instance{
-			Address: is.Address, Role: is.Role.String(), Priority: is.Effective, Ready: ready(is), Group: in.GroupDigest(),
+			Address: is.Address, Role: roleOf(is), Priority: is.Effective, Ready: ready(is), Group: in.GroupDigest(),
 			Identities: []peers.Identity{identityOf(is.Key)}, VIPs: []netip.Prefix{},
 		}
 		for _, k := range is.Former {

@@ -51,6 +51,9 @@ func (d *daemon) Status() *control.Status {
 	if w := d.pending.Load(); w != nil {
 		s.ConfirmBy = &w.until
 	}
+	if dr := d.drained.Load(); dr != nil {
+		s.Drain = &control.Drain{Reason: dr.Reason, By: dr.By, Since: dr.Since, Until: dr.Until}
+	}
 	known := d.others.watcher.Known()
 	s.Members = d.members(run.plan, known)
 	view := view{run: run.plan, now: snap.Now, wall: d.engine.WallTime, checks: states(s.Checks), known: known}
@@ -148,7 +151,7 @@ type view struct {
 
 func (v view) instance(n *node.Instance) control.Instance {
 	out := control.Instance{
-		Address: n.Address, Name: n.Name, Role: n.Role.String(), Why: n.Why,
+		Address: n.Address, Name: n.Name, Role: roleOf(n), Why: n.Why,
 		Wire: control.Wire{
 			Interface: n.Key.Interface, Family: n.Key.Family, VRID: n.Key.VRID, Version: n.Key.Version,
 			Transport: n.Key.Transport, Group: n.Key.Group, Source: n.Source,
@@ -198,6 +201,15 @@ func (v view) group(g *node.Group) control.Group {
 		out.Src = v.src(in.Src)
 	}
 	return out
+}
+
+// roleOf is the role in the words that people know: a router that is unfit because of a
+// drain is drained.
+func roleOf(n *node.Instance) string {
+	if n.Role == vrrp.Fault && n.Failing == vrrp.Drained {
+		return vrrp.Drained
+	}
+	return n.Role.String()
 }
 
 // src is file:line.

@@ -214,21 +214,25 @@ func (d *daemon) transition(t node.Transition) {
 	d.lookAgain()
 	at := d.engine.WallTime(t.At)
 	in, run := d.instance(t.Instance)
+	to, event := t.To.String(), notifyEvent(t.To)
+	if t.To == vrrp.Fault && (strings.HasPrefix(t.Why, vrrp.Drained) || strings.Contains(t.Why, ": "+vrrp.Drained)) {
+		to, event = vrrp.Drained, notify.Backup // hooks know no such role, and nothing is broken
+	}
 	if t.Replaced {
 		d.log.Info(t.Key.String()+" is "+t.To.String(), "was", t.From, "why", t.Why, "priority", t.Priority,
 			"consequence", t.Name+" has another router now")
 	} else {
-		d.log.Info(t.Name+" is "+t.To.String(), "was", t.From, "why", t.Why, "priority", t.Priority, "consequence", consequence(t.To, in))
+		d.log.Info(t.Name+" is "+to, "was", t.From, "why", t.Why, "priority", t.Priority, "consequence", consequence(t.To, in))
 	}
 	d.hub.Publish(control.Event{Type: "transition", Time: at, Transition: &control.Transition{
-		Instance: t.Instance, Name: t.Name, From: t.From.String(), To: t.To.String(), Why: t.Why, Priority: t.Priority,
+		Instance: t.Instance, Name: t.Name, From: t.From.String(), To: to, Why: t.Why, Priority: t.Priority,
 	}})
 	if in == nil || t.Replaced {
 		return // hooks and mails are about the instance, which runs
 	}
 	n := notify.Transition{
 		Instance: t.Instance, Name: t.Name, Wire: in.Wire(), Notify: in.Notify, Node: run.plan.Node,
-		Event: notifyEvent(t.To), From: t.From.String(), Why: t.Why, At: at, Priority: t.Priority,
+		Event: event, From: t.From.String(), Why: t.Why, At: at, Priority: t.Priority,
 	}
 	if t.From != vrrp.Waiting { // which is where everything begins
 		n.FromSince = d.engine.WallTime(t.Since)
@@ -355,6 +359,7 @@ func (d *daemon) keepHouse() {
 		d.record()
 		d.look()
 		d.others.house()
+		d.drainOver()
 		if now := d.inWords(); now != said {
 			said = now
 			tell(d.log, "STATUS="+now)

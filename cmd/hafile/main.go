@@ -103,7 +103,7 @@ func (c *cli) root() *cobra.Command {
 		c.statusCommand(), c.convertCommand(), c.explainCommand(), c.runCommand(), c.takeoverCommand(), c.labCommand(),
 	)
 	root.AddCommand(c.languageCommands()...)
-	root.AddCommand(c.driftCommand(), c.rolloutCommand())
+	root.AddCommand(c.driftCommand(), c.rolloutCommand(), c.drainCommand(), c.undrainCommand(), c.handoverCommand())
 	root.SetHelpFunc(oneDash(root.HelpFunc()))
 	root.AddCommand(labHidden()...)
 	return root

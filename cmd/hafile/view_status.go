@@ -22,6 +22,9 @@ func (v *view) status(s *control.Status) {
 		return
 	}
 	v.line("plan %d   %s   since %s%s", s.Plan.Serial, s.Plan.Digest, s.Plan.Since.Local().Format("2006-01-02 15:04:05"), by(s.Plan))
+	if s.Drain != nil {
+		v.line("%s", v.paint(yellow, drained(s.Drain)))
+	}
 	for _, m := range s.Members {
 		v.line("%s", otherNode(m))
 	}
@@ -153,6 +156,21 @@ func weight(w int) string {
 		return ", a failure hands the addresses over"
 	}
 	return fmt.Sprintf(", weight %d", w)
+}
+
+// drained is "drained since 14:02:11 by anna until 16:02:11: new disks".
+func drained(d *control.Drain) string {
+	s := "drained since " + d.Since.Local().Format(time.DateTime)
+	if d.By != "" {
+		s += " by " + d.By
+	}
+	if !d.Until.IsZero() {
+		s += " until " + d.Until.Local().Format(time.DateTime)
+	}
+	if d.Reason != "" {
+		s += ": " + d.Reason
+	}
+	return s
 }
 
 // otherNode is a line on another member.

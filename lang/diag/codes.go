@@ -252,6 +252,8 @@ var entries = []Entry{
 		"hafile takeover where hafile runs a plan already", "Where hafile runs already: stop keepalived, then hafile apply -adopt. Where keepalived balances too: hafile takeover -allow=lvs."},
 	{"HA3111", "A check is not up before a takeover", false, "A check of the plan is down, or has not answered. The addresses would move as soon as the plan runs.",
 		"a script that works as root only", "Find out why, as the user that hafile runs the script as, or go on with -allow=check:script.NAME. keepalived runs as before."},
+	{"HA3112", "Nobody else could take the addresses", false, "The node would be drained, or hand over, and no other member is known to be able to take what it holds, or another one than the one named would.",
+		"hafile drain on the last healthy node", "Repair the others, or give the nodes a status address so that they know each other. With -force the addresses are offered, and stay here if nobody takes them."},
 
 	{"HA4001", "A block of keepalived.conf is not closed", false, "The file ends inside of a block.", "vrrp_instance VI_1 {", "Add the missing }."},
 	{"HA4002", "A brace closes nothing", false, "There is one } more than {.", "}}", "Take it out, or find the { that is missing above."},

@@ -30,6 +30,8 @@ type Status struct {
 	// ConfirmBy is when the plan before runs again, unless somebody confirms this one.
 	ConfirmBy   *time.Time  `json:"confirm_deadline,omitempty"`
 	Predictions Predictions `json:"predictions"`
+	// Drain keeps this node from holding addresses; nil: nothing does.
+	Drain *Drain `json:"drain,omitempty"`
 	// Members are the other nodes of the running plan, by name.
 	Members []Member `json:"members,omitempty"`
 }
@@ -253,6 +255,28 @@ type RollbackRequest struct {
 type RetireRequest struct {
 	Allow []string `json:"allow,omitempty"`
 	By    string   `json:"by,omitempty"`
+}
+
+// Drain is a person's word that a node shall not hold addresses.
+type Drain struct {
+	Reason string    `json:"reason,omitempty"`
+	By     string    `json:"by,omitempty"`
+	Since  time.Time `json:"since"`
+	Until  time.Time `json:"until,omitzero"` // zero: until somebody takes it back
+}
+
+// DrainRequest is the body of POST /v1/drain, and of POST /v1/handover with To.
+type DrainRequest struct {
+	Reason string `json:"reason,omitempty"`
+	ForMs  int64  `json:"for_ms,omitempty"` // 0: until hafile undrain
+	Force  bool   `json:"force,omitempty"`  // though nobody is known to be able to take the addresses
+	To     string `json:"to,omitempty"`     // the node that is to have them
+	By     string `json:"by,omitempty"`
+}
+
+// UndrainRequest is the body of POST /v1/undrain.
+type UndrainRequest struct {
+	By string `json:"by,omitempty"`
 }
 
 // History is the answer of GET /v1/history: the plans that can be returned to, the newest

@@ -113,6 +113,20 @@ func (c *Client) Rollback(ctx context.Context, req RollbackRequest, each func(Ev
 	return c.post(ctx, "/v1/rollback", req, each)
 }
 
+// Drain gives the node's addresses away; with To it is a handover. The rest is as with
+// Apply.
+func (c *Client) Drain(ctx context.Context, req DrainRequest, each func(Event)) (*Result, error) {
+	if req.To != "" {
+		return c.post(ctx, "/v1/handover", req, each)
+	}
+	return c.post(ctx, "/v1/drain", req, each)
+}
+
+// Undrain takes a drain back. The rest is as with Apply.
+func (c *Client) Undrain(ctx context.Context, req UndrainRequest, each func(Event)) (*Result, error) {
+	return c.post(ctx, "/v1/undrain", req, each)
+}
+
 func (c *Client) post(ctx context.Context, path string, req any, each func(Event)) (*Result, error) {
 	body, err := json.Marshal(req)
 	if err != nil {

@@ -140,6 +140,16 @@ func (b *backend) Rollback(_ context.Context, r RollbackRequest, emit func(Event
 	return &Problem{Exit: 7, Code: CodeRolledBack, Summary: fmt.Sprintf("plan %d does not fit", r.Serial), Detail: "Look."}
 }
 
+func (b *backend) Drain(_ context.Context, r DrainRequest, emit func(Event)) *Problem {
+	emit(Event{Type: "result", Result: &Result{Message: "drained for " + r.Reason + " to " + r.To}})
+	return nil
+}
+
+func (b *backend) Undrain(_ context.Context, r UndrainRequest, emit func(Event)) *Problem {
+	emit(Event{Type: "result", Result: &Result{Message: "undrained by " + r.By}})
+	return nil
+}
+
 func (b *backend) Confirm(context.Context) (*Result, *Problem) {
 	return &Result{Serial: 42, Message: "plan 42 is kept"}, nil
 }

@@ -31,9 +31,11 @@ type Backend interface {
 	// the first event the last one is a result. The context ends when the client goes
 	// away, which stops nothing that has been committed.
 	Apply(ctx context.Context, a Apply, emit func(Event)) *Problem
-	// Retire and Rollback answer as Apply does.
+	// Retire, Rollback, Drain and Undrain answer as Apply does.
 	Retire(ctx context.Context, r RetireRequest, emit func(Event)) *Problem
 	Rollback(ctx context.Context, r RollbackRequest, emit func(Event)) *Problem
+	Drain(ctx context.Context, r DrainRequest, emit func(Event)) *Problem
+	Undrain(ctx context.Context, r UndrainRequest, emit func(Event)) *Problem
 	// Confirm keeps the plan that waits for it.
 	Confirm(ctx context.Context) (*Result, *Problem)
 	History() (*History, *Problem)
@@ -102,6 +104,9 @@ func (s *Server) routes() http.Handler {
 	mux.HandleFunc("POST /v1/confirm", s.postConfirm)
 	mux.HandleFunc("POST /v1/rollback", posts(s.backend.Rollback))
 	mux.HandleFunc("POST /v1/retire", posts(s.backend.Retire))
+	mux.HandleFunc("POST /v1/drain", posts(s.backend.Drain))
+	mux.HandleFunc("POST /v1/handover", posts(s.backend.Drain))
+	mux.HandleFunc("POST /v1/undrain", posts(s.backend.Undrain))
 	mux.HandleFunc("GET /v1/history", s.getHistory)
 	mux.HandleFunc("GET /v1/events", s.getEvents)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
