@@ -160,6 +160,7 @@ func (v view) instance(n *node.Instance) control.Instance {
 		VIPs:     []control.VIP{}, Peers: []control.Peer{}, Checks: []control.Tracked{},
 		Counters: counters(&n.Counters),
 	}
+	out.Counters["addresses_removed"] = n.Removals
 	if n.Since != 0 {
 		out.Since = v.wall(n.Since)
 		out.LastChange = out.Since

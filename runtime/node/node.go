@@ -77,6 +77,8 @@ type router struct {
 	failing string
 	forsake bool // nobody is better than this router while that fails
 
+	removals uint64 // addresses that somebody else removed, as often as that was
+
 	role   vrrp.Role // as told last
 	since  vrrp.Instant
 	why    string

@@ -63,6 +63,7 @@ type Instance struct {
 
 	Peers    []Peer
 	Counters vrrp.Counters
+	Removals uint64       // how often somebody else removed one of the addresses
 	SentAt   vrrp.Instant // last advert with a priority above 0; 0: none yet
 }
 
@@ -106,7 +107,7 @@ func (n *Node) instance(r *router) Instance {
 		Parts: slices.Clone(r.parts), Failing: r.failing,
 		Silence: r.core.Silence(),
 		Claimed: r.claimed, Addresses: make([]Address, len(r.addresses)), Stale: r.core.Stale(),
-		Peers: slices.Clone(r.peers), Counters: *r.core.Counters(), SentAt: r.sentAt,
+		Peers: slices.Clone(r.peers), Counters: *r.core.Counters(), Removals: r.removals, SentAt: r.sentAt,
 	}
 	if m := r.awaited(); m != nil {
 		i.Awaits = m.instance.Name

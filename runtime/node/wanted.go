@@ -84,6 +84,9 @@ func (n *Node) Kernel(now vrrp.Instant, report kernel.Report, out []Effect) []Ef
 func (n *Node) compare(r *router) {
 	var up, missing []kernel.Address
 	for _, a := range r.addresses {
+		if slices.Contains(n.report.Removed, a) {
+			r.removals++
+		}
 		switch {
 		case !n.has(r, a):
 			missing = append(missing, a)
