@@ -109,6 +109,17 @@ func TestRolloutTakesAnEditThroughAPair(t *testing.T) {
 	has(t, p.rollout(4, moved, "-auto-approve"), "HA3004", "a: ")
 	has(t, p.rollout(0, g, "-auto-approve"), "Nothing to do")
 
+	// The files can say how much is allowed, too.
+	strict := g
+	strict.a.priority = 170
+	dir := strict.files(t)
+	must(t, os.WriteFile(filepath.Join(dir, "strict.ha.hcl"), []byte("hafile {\n  max_impact = \"none\"\n}\n"), 0o644))
+	out, code := p.from("rollout", "-ssh-command="+p.command, "-remote-command="+p.self, "-auto-approve", dir)
+	if code != 4 {
+		t.Errorf("exit code %d", code)
+	}
+	has(t, out, "HA3004", "-max-impact=none")
+
 	// One node would refuse: none is touched.
 	elsewhere := g
 	elsewhere.iface = "eth1"

@@ -28,6 +28,7 @@ func (c *cli) plansFor(ctx context.Context, v *view, target string, o *rolloutOp
 	if err != nil {
 		return nil, err
 	}
+	o.limited(conf)
 	s := &planSource{hosts: map[string]string{}}
 	for _, n := range conf.Nodes {
 		if n.Speaks != "" || len(o.nodes) > 0 && !slices.Contains(o.nodes, n.Name) {

@@ -22,7 +22,7 @@ var Hafile = Block{
 		{Name: "accept", Kind: Strings, Doc: "Codes of warnings that are known and accepted; the plan lists them."},
 		{Name: "env", Kind: Strings, Doc: "Names that env() may read, beside HAFILE_*."},
 		{Name: "max_impact", Kind: String, Enum: []string{"none", "stays", "gains", "weakens", "moves", "outage", "drops"}, Default: "none is refused",
-			Doc: "What plan and apply refuse to exceed, unless -max-impact says otherwise."},
+			Doc: "What plan, apply and rollout refuse to exceed, unless -max-impact says otherwise."},
 	},
 	Blocks: []*Block{{Name: "defaults", Doc: "What instances have that do not say it themselves, those of modules too.", Args: defaultArgs(), Blocks: []*Block{&announceBlock}}},
 }
