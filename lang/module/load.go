@@ -269,6 +269,11 @@ func Parse(name string, src []byte) (hcl.Body, diag.Diagnostics) {
 	} else {
 		f, hd = hclsyntax.ParseConfig(src, name, hcl.InitialPos)
 	}
+	if hd.HasErrors() && !strings.HasSuffix(name, ".json") {
+		if d := wholeFile(name, src); d != nil {
+			return nil, diag.Diagnostics{*d}
+		}
+	}
 	ds := syntax(src, hd)
 	if ds.HasErrors() || f == nil {
 		return nil, ds

@@ -2,6 +2,7 @@ package module
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"regexp"
 	"strings"
@@ -24,6 +25,10 @@ var slips = []slip{
 		func(m []string) string {
 			return fmt.Sprintf("A label cannot be an address. Write vip { address = %q }.", m[1])
 		}},
+	{regexp.MustCompile(`^\s*(?:vip|virtual_ipaddress)\s*\{?\s*"?([0-9a-fA-F]+[.:][0-9a-fA-F.:]+(?:/\d+)?)"?`),
+		func(m []string) string {
+			return fmt.Sprintf("Write vip { address = %q }, one block per address.", m[1])
+		}},
 	{regexp.MustCompile(`^\s*(\w+)\s*=\s*(\d+(?:\.\d+)?(?:ns|us|ms|s|m|h))\b`),
 		func(m []string) string { return fmt.Sprintf("A duration is a string. Write %s = %q.", m[1], m[2]) }},
 	{regexp.MustCompile(`^\s*(\w+)\s*=\s*(\d+\.\d+\.\d+\.\d+(?:/\d+)?)`),
@@ -32,43 +37,18 @@ var slips = []slip{
 		func(m []string) string { return fmt.Sprintf("An address is a string. Write %s = %q.", m[1], m[2]) }},
 	{regexp.MustCompile(`^\s*vip\s*=\s*(.+?)\s*$`),
 		func(m []string) string { return "Write vip { address = \"" + strings.Trim(m[1], `"`) + "\" }." }},
-	{regexp.MustCompile(`^\s*\d+\.\d+\.\d+\.\d+(?:/\d+)?`),
-		func(m []string) string {
-			return fmt.Sprintf("A virtual address is a block: write vip { address = %q }. Peers need no list: they are the other members.", strings.TrimSpace(m[0]))
-		}},
 	{regexp.MustCompile(`^\s*(state)\s+(MASTER|BACKUP)\b`),
 		func(m []string) string {
 			return "There is no initial state: below priority 255 it never decided anything. Leave it out; priority says who is preferred."
 		}},
-	{regexp.MustCompile(`^\s*(\w+)\s+(on|off|yes|no)\s*$`),
-		func(m []string) string {
-			word := "true"
-			if m[2] == "off" || m[2] == "no" {
-				word = "false"
-			}
-			return fmt.Sprintf("Write %s = %s.", m[1], word)
-		}},
-	{regexp.MustCompile(`^\s*(\w+)\s+(\d+(?:\.\d+)?)\s*$`),
-		func(m []string) string {
-			if cure, ok := schema.Keepalived[m[1]]; ok {
-				return strings.ToUpper(cure[:1]) + cure[1:] + "."
-			}
-			return fmt.Sprintf("Write %s = %s.", m[1], m[2])
-		}},
-	{regexp.MustCompile(`^\s*(\w+)\s+("[^"]*"|[\w./:-]+)\s*$`),
-		func(m []string) string {
-			if cure, ok := schema.Keepalived[m[1]]; ok {
-				return strings.ToUpper(cure[:1]) + cure[1:] + "."
-			}
-			return ""
-		}},
+	{regexp.MustCompile(`^\s*(\w+)\s+("[^"]*"|'[^']*'|[^\s"={}]+)\s*;?\s*$`),
+		func(m []string) string { return argumentCure(m[1], m[2]) }},
+	{regexp.MustCompile(`^\s*(\w+)\s*:\s*(\S.*?)\s*,?\s*$`),
+		func(m []string) string { return argumentCure(m[1], m[2]) }},
 	{regexp.MustCompile(`^\s*(\w+)\s*$`),
-		func(m []string) string {
-			if cure, ok := schema.Keepalived[m[1]]; ok {
-				return strings.ToUpper(cure[:1]) + cure[1:] + "."
-			}
-			return ""
-		}},
+		func(m []string) string { return keepalivedCure(m[1]) }},
+	{regexp.MustCompile(`^\s*(\w+)\b[^={"]*\{`),
+		func(m []string) string { return keepalivedCure(m[1]) }},
 	{regexp.MustCompile(`^\s*!`),
 		func(m []string) string { return "A comment starts with # here." }},
 	{regexp.MustCompile(`\{[^{}]*=[^{}]*,[^{}]*=[^{}]*\}`),
@@ -90,11 +70,17 @@ func syntax(src []byte, ds hcl.Diagnostics) diag.Diagnostics {
 		}
 		seen[at.Start.Line] = true
 		line := lineAt(src, at.Start.Byte)
+		head := headerOf(src, at.Start.Byte)
 		code, summary, detail := "HA1000", lowerFirst(d.Summary), d.Detail
 		if d.Summary == "Attribute redefined" {
 			code, summary = "HA1006", "the argument stands here twice"
 		}
-		if cure := slipCure(line); cure != "" && code == "HA1000" {
+		if better, cure, cause := own(src, d, *at); cure != "" {
+			detail, at = cure, &cause
+			if better != "" {
+				summary = better
+			}
+		} else if cure := cmp.Or(bareCure(line, head), slipCure(line), nested(line, head)); cure != "" && code == "HA1000" {
 			code, summary, detail = "HA1009", "this is how keepalived writes it", cure
 			if strings.HasPrefix(cure, "A block on one line") {
 				code, summary = "HA1000", "several arguments on one line"
@@ -118,6 +104,49 @@ func nextStep(detail string) string {
 		return "Correct the line; hafile fmt shows whether it parses."
 	}
 	return detail
+}
+
+var bareAddress = regexp.MustCompile(`^\s*"?([0-9]+\.[0-9.]+(?:/\d+)?|[0-9a-fA-F]+:[0-9a-fA-F:.]*(?:/\d+)?)"?(?:\s+(.*))?,?\s*$`)
+
+// bareCure is for a line that begins with an address: what it is depends on the block.
+func bareCure(line, head string) string {
+	m := bareAddress.FindStringSubmatch(line)
+	if m == nil {
+		return ""
+	}
+	if strings.HasPrefix(strings.TrimSpace(head), "unicast_peer") {
+		return `Peers need no list, they are the other members: take the block out and write transport = "unicast".`
+	}
+	if strings.Contains(m[2], "dev ") {
+		_, dev, _ := strings.Cut(m[2], "dev ")
+		return fmt.Sprintf("A virtual address is a block: write vip { } with address = %q and interface = %q, an argument a line.", m[1], strings.Fields(dev + " eth0")[0])
+	}
+	return fmt.Sprintf("A virtual address is a block: write vip { address = %q }, one for each.", m[1])
+}
+
+var firstWord = regexp.MustCompile(`^\s*(\w+)`)
+
+// nested is for a line without a cure of its own, in a block of keepalived.
+func nested(line, head string) string {
+	if m := firstWord.FindStringSubmatch(head); m != nil && !strings.Contains(line, "=") {
+		return keepalivedCure(m[1])
+	}
+	return ""
+}
+
+// keepalivedCure is what to write for a word of keepalived.
+func keepalivedCure(word string) string {
+	if word == "script" {
+		return "" // ours, too
+	}
+	return sentenceOf(schema.Keepalived[word])
+}
+
+func sentenceOf(cure string) string {
+	if cure == "" {
+		return ""
+	}
+	return sentence(cure)
 }
 
 func slipCure(line string) string {
