@@ -22,6 +22,7 @@ type (
 type instance struct {
 	obj     *eval.Object
 	members []member
+	nowhere []string // members without an interface
 }
 
 // member is one machine's side of an instance.
@@ -93,6 +94,11 @@ func (c *compiler) build() {
 	for _, in := range c.instances {
 		for i := range in.members {
 			c.side(in, &in.members[i])
+		}
+		if len(in.nowhere) > 0 {
+			first := in.nowhere[0]
+			c.report(diag.Error, "HA1007", in.members[0].at("interface"), in.obj.Addr, fmt.Sprintf("%s needs an interface on %s", in.obj.Addr, strings.Join(in.nowhere, ", ")),
+				fmt.Sprintf("Write interface = \"eth0\" in the instance, in member %q, or in node %q.", first, first))
 		}
 		var group []plan.Member
 		for i := range in.members {
@@ -182,8 +188,7 @@ func (c *compiler) place(in *instance, m *member, node Node, p *plan.Instance) {
 		p.Interface = eval.Or(c.defaults, "interface", "")
 	}
 	if p.Interface == "" {
-		c.report(diag.Error, "HA1007", m.at("interface"), in.obj.Addr, fmt.Sprintf("%s needs an interface on %s", in.obj.Addr, m.name),
-			fmt.Sprintf("Write interface = \"eth0\" in the instance, in member %q, or in node %q.", m.name, m.name))
+		in.nowhere = append(in.nowhere, m.name)
 	}
 }
 

@@ -79,6 +79,19 @@ func auth(m *member) any {
 	return a
 }
 
+// authPart is the argument of auth that two members disagree in.
+func authPart(a, b *member) string {
+	switch x, y := a.plan.Auth, b.plan.Auth; {
+	case x == nil || y == nil:
+		return ""
+	case x.Type != y.Type:
+		return "type"
+	case x.Password != y.Password:
+		return "password"
+	}
+	return ""
+}
+
 func (c *compiler) agree(in *instance) {
 	first := &in.members[0]
 	if !slices.ContainsFunc(in.members, func(m member) bool { return m.Whole != first.Whole }) {
@@ -95,7 +108,11 @@ func (c *compiler) agree(in *instance) {
 			if inv.arg != "auth" {
 				detail = fmt.Sprintf("%s gets %v, %s gets %v. %s", first.name, a, m.name, b, detail)
 			}
-			c.report(diag.Error, "HA1202", whereOf(m, inv.arg), in.obj.Addr,
+			at := whereOf(m, inv.arg)
+			if x := m.Whole.One("auth"); inv.arg == "auth" && x != nil {
+				at = x.At(authPart(first, m))
+			}
+			c.report(diag.Error, "HA1202", at, in.obj.Addr,
 				fmt.Sprintf("%s must be the same on all members of %s", inv.arg, in.obj.Addr), detail,
 				c.sides(first, m)...)
 			break
@@ -172,7 +189,10 @@ func (c *compiler) owns(m *member) bool {
 func (c *compiler) password(in *instance) {
 	m := &in.members[0]
 	a := m.plan.Auth
-	if a == nil || a.Type != "pass" {
+	if a == nil || a.Type != "pass" || m.plan.Version != 2 {
+		return // an error says the rest
+	}
+	if slices.ContainsFunc(in.members, func(o member) bool { return !equal(auth(&o), auth(m)) }) {
 		return
 	}
 	b := m.Whole.One("auth")
@@ -191,27 +211,61 @@ func (c *compiler) password(in *instance) {
 // credentials is where nodes keep them, unless systemd passes them.
 const credentials = "/etc/hafile/credentials"
 
-// offLink is HA1204 for an address that a member cannot serve: no prefix, no judgement.
+// offLink is HA1204 for an address that members cannot serve: no prefix, no judgement.
+// What is so of several members is one message.
 func (c *compiler) offLink(in *instance) {
-	for i := range in.members {
-		m := &in.members[i]
-		n := c.nodes[m.name]
-		for k, v := range m.vips {
-			at := m.Whole.Of("vip")[k].At("address")
-			ip, prefix := n.of(plan.FamilyOf(v.IP))
+	for k, v := range in.members[0].vips {
+		var out, others []*member // out of their network; outside of the address's
+		for i := range in.members {
+			m := &in.members[i]
+			if k >= len(m.vips) || m.vips[k] != v {
+				continue
+			}
+			ip, prefix := c.nodes[m.name].of(plan.FamilyOf(v.IP))
 			switch {
 			case !ip.IsValid() || v.IP.IsLinkLocalUnicast() || ip.IsLinkLocalUnicast():
 			case prefix.IsValid() && !prefix.Contains(v.IP):
-				c.report(diag.Warning, "HA1204", at, in.obj.Addr, fmt.Sprintf("%s is not in the network of %s", v.IP, m.name),
-					fmt.Sprintf("%s is in %s: nobody there would ask for %s. Correct the address or the prefix.", m.name, prefix, v.IP),
-					diag.Related{Range: n.Range, Message: m.name + " is declared here"})
+				out = append(out, m)
 			case !prefix.IsValid() && v.Prefix.IsValid() && v.Prefix.Bits() < v.IP.BitLen() && !v.Prefix.Contains(ip):
-				c.report(diag.Warning, "HA1204", at, in.obj.Addr, fmt.Sprintf("%s is not in the network of %s", m.name, v.Prefix),
-					fmt.Sprintf("%s has %s, which is outside of %s. Correct the address or the prefix, or leave the prefix out.", m.name, ip, v.Prefix),
-					diag.Related{Range: n.Range, Message: m.name + " is declared here"})
+				others = append(others, m)
 			}
 		}
+		at := in.members[0].Whole.Of("vip")[k].At("address")
+		if len(out) > 0 {
+			_, prefix := c.nodes[out[0].name].of(plan.FamilyOf(v.IP))
+			c.report(diag.Warning, "HA1204", at, in.obj.Addr, fmt.Sprintf("%s is not in the network of %s", v.IP, namesOf(out)),
+				fmt.Sprintf("%s is in %s: nobody there would ask for %s. Correct the address or the prefix.", out[0].name, prefix, v.IP), c.declared(out)...)
+		}
+		if len(others) > 0 {
+			ip, _ := c.nodes[others[0].name].of(plan.FamilyOf(v.IP))
+			c.report(diag.Warning, "HA1204", at, in.obj.Addr, fmt.Sprintf("%s %s not in the network of %s", namesOf(others), areOr(len(others)), v.Prefix),
+				fmt.Sprintf("%s has %s, which is outside of %s. Correct the address or the prefix, or leave the prefix out.", others[0].name, ip, v.Prefix), c.declared(others)...)
+		}
 	}
+}
+
+func namesOf(members []*member) string {
+	var names []string
+	for _, m := range members {
+		names = append(names, m.name)
+	}
+	return strings.Join(names, ", ")
+}
+
+func areOr(n int) string {
+	if n == 1 {
+		return "is"
+	}
+	return "are"
+}
+
+// declared is where the nodes of members stand.
+func (c *compiler) declared(members []*member) []diag.Related {
+	var out []diag.Related
+	for _, m := range members {
+		out = append(out, diag.Related{Range: c.nodes[m.name].Range, Message: m.name + " is declared here"})
+	}
+	return out
 }
 
 // nodeAddresses is HA1204 for a virtual address that a machine has as its own.

@@ -27,6 +27,8 @@ type Block struct {
 
 	args []named         // few: to look through them is faster than to hash them
 	bad  map[string]bool // written, and wrong: said already; nil: none
+	// unknown are names that the block does not have, and which were reported.
+	unknown []string
 	// label is where the label stands; a dynamic block's is an expression.
 	label diag.Range
 }
@@ -267,6 +269,7 @@ func (d decoder) block(body hcl.Body, bs *schema.Block, s scope) *Block {
 	content, hd := d.text.content(body, bs)
 	b := &Block{Type: bs.Name, Addr: s.addr, args: make([]named, 0, len(content.Attributes))}
 	d.ds = append(d.ds, module.Translate(hd, bs, s.addr)...)
+	b.unknown = module.UnknownNames(hd)
 	for i := range bs.Args {
 		arg := &bs.Args[i]
 		attr := content.Attributes[arg.Name]
@@ -380,7 +383,7 @@ func (d decoder) inner(hb *hcl.Block, nested *schema.Block, s scope) *Block {
 
 func (d decoder) required(b *Block, bs *schema.Block, s scope, at hcl.Range) {
 	for _, a := range bs.Args {
-		if _, ok := b.Value(a.Name); !ok && a.Required && a.Kind != schema.Any && !b.bad[a.Name] {
+		if _, ok := b.Value(a.Name); !ok && a.Required && a.Kind != schema.Any && !b.bad[a.Name] && !module.Explained(a.Name, b.unknown) {
 			d.errorf("HA1007", s, header(b, at), fmt.Sprintf("%s needs %s", b.Type, a.Name), "%s Write %s = %s.", a.Doc, a.Name, example(a))
 		}
 	}

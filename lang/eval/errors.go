@@ -105,7 +105,21 @@ func (e *Evaluator) unknownFunction(d *hcl.Diagnostic) (summary, detail string) 
 	if near := diag.Nearest(name, names); near != "" {
 		return summary, fmt.Sprintf("Did you mean %s?", near)
 	}
-	return summary, "The functions are " + strings.Join(names, ", ") + "."
+	if alike := functionsLike(name, names); len(alike) > 0 {
+		return summary, "Did you mean " + strings.Join(alike, ", ") + "?"
+	}
+	return summary, "No function is called like that; docs/reference/functions.md lists all of them."
+}
+
+// functionsLike are those that begin as the name does, or hold it: tonum is tonumber.
+func functionsLike(name string, names []string) []string {
+	var alike []string
+	for _, f := range names {
+		if len(name) >= 3 && (strings.Contains(f, name) || strings.HasPrefix(name, f) && len(f) >= 3) {
+			alike = append(alike, f)
+		}
+	}
+	return alike[:min(len(alike), 6)]
 }
 
 // noMember explains which attribute of what is missing, with what there is.

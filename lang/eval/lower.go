@@ -70,7 +70,7 @@ func (l lowering) wrongType(v cty.Value, hint string) (any, bool) {
 	if _, ok := refersTo(v); ok && l.arg.Kind != schema.Ref && l.arg.Kind != schema.Refs {
 		hint = "The value is a reference to a block: name one of its attributes."
 	}
-	return l.fail("HA1004", fmt.Sprintf("%s needs a %s, got %s", l.arg.Name, l.arg.Kind, friendly(v.Type())), "%s", hint)
+	return l.fail("HA1004", fmt.Sprintf("%s needs %s, got %s", l.arg.Name, article(l.arg.Kind.String()), friendly(v.Type())), "%s", hint)
 }
 
 func friendly(t cty.Type) string {
@@ -377,7 +377,7 @@ func (l lowering) reference(v cty.Value, at hcl.Range) (schema.Reference, bool) 
 
 // article of a kind: "an instance", "a script".
 func article(kind string) string {
-	if kind == "instance" {
+	if strings.ContainsAny(kind[:1], "aeiou") {
 		return "an " + kind
 	}
 	return "a " + kind

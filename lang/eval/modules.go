@@ -14,8 +14,9 @@ import (
 
 // call is a module block: what its arguments say, read once for all of its keys.
 type call struct {
-	args   hcl.Attributes
-	blocks hcl.Blocks // precondition
+	args    hcl.Attributes
+	blocks  hcl.Blocks // precondition
+	unknown []string   // names that no variable has
 }
 
 // Modules lists this module and every call below it.
@@ -98,7 +99,7 @@ func (e *Evaluator) callOf(d *module.Decl) *call {
 	s.Attributes = append(s.Attributes, hcl.AttributeSchema{Name: "for_each"})
 	content, hd := d.Block.Body.Content(s)
 	e.ds = append(e.ds, module.Translate(hd, known, e.addr("module."+d.Name))...)
-	c := &call{args: content.Attributes, blocks: content.Blocks}
+	c := &call{args: content.Attributes, blocks: content.Blocks, unknown: module.UnknownNames(hd)}
 	if c.args == nil {
 		c.args = hcl.Attributes{}
 	}
@@ -247,6 +248,9 @@ func collectDynamics(body hcl.Body, bs *schema.Block, into map[hcl.Range]dynamic
 // missingArgument is a variable that a call gives no value.
 func (e *Evaluator) missingArgument(d *module.Decl) {
 	at := toHCL(e.caller.Range)
+	if module.Explained(d.Name, e.parent.callOf(e.caller.decl).unknown) {
+		return
+	}
 	e.add(diag.Diagnostic{
 		Severity: diag.Error, Code: "HA1012", Summary: fmt.Sprintf("module %q needs %s", e.caller.Label, d.Name), Range: module.At(at), Address: e.caller.Addr,
 		Detail:  fmt.Sprintf("Write %s = ... in the call, or give the variable a default.", d.Name),

@@ -41,7 +41,9 @@ func (e *Evaluator) outputValue(d *module.Decl) (cty.Value, bool) {
 	content, _ := e.text.content(d.Block.Body, d.Schema)
 	attr := content.Attributes["value"]
 	if attr == nil {
-		e.errorf("HA1007", s, d.Range(), fmt.Sprintf("output %q needs value", d.Name), "Write value = ...")
+		if !module.Explained("value", b.unknown) {
+			e.errorf("HA1007", s, d.Range(), fmt.Sprintf("output %q needs value", d.Name), "Write value = ...")
+		}
 		return cty.DynamicVal, false
 	}
 	v, ok := e.value(attr.Expr, s)
@@ -62,7 +64,9 @@ func (e *Evaluator) output(d *module.Decl) (Output, bool) {
 	content, _ := e.text.content(d.Block.Body, d.Schema)
 	attr := content.Attributes["value"]
 	if attr == nil {
-		e.errorf("HA1007", s, d.Range(), fmt.Sprintf("output %q needs value", d.Name), "Write value = ...")
+		if !module.Explained("value", b.unknown) {
+			e.errorf("HA1007", s, d.Range(), fmt.Sprintf("output %q needs value", d.Name), "Write value = ...")
+		}
 		return o, false
 	}
 	v, ok := e.value(attr.Expr, s)

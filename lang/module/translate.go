@@ -3,6 +3,7 @@ package module
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
@@ -60,6 +61,26 @@ func shape(d *hcl.Diagnostic, s *schema.Block, addr plan.Addr) diag.Diagnostic {
 		out.Code = "HA1000"
 	}
 	return out
+}
+
+// UnknownNames are the arguments and blocks that hcl did not expect.
+func UnknownNames(hd hcl.Diagnostics) []string {
+	var names []string
+	for _, d := range hd {
+		if m := quoted.FindStringSubmatch(d.Detail); m != nil && (d.Summary == "Unsupported argument" || d.Summary == "Unsupported block type") {
+			names = append(names, m[1])
+		}
+	}
+	return names
+}
+
+// Explained reports whether an argument is missing because it stands under another name,
+// which was said: a second message would ask for what is there.
+func Explained(missing string, unknown []string) bool {
+	return slices.ContainsFunc(unknown, func(name string) bool {
+		cure := schema.Keepalived[name]
+		return diag.Nearest(name, []string{missing}) != "" || strings.Contains(cure, " "+missing+" = ")
+	})
 }
 
 func labelHint(summary string) string {
