@@ -102,6 +102,7 @@ type compiler struct {
 	defaults  *eval.Block
 	moved     []plan.Move
 	removed   []plan.Removal
+	idles     diag.Diagnostics
 }
 
 func compile(fsys fs.FS, dir string, files map[string][]byte, vars []string, in Inputs) (*Result, diag.Diagnostics) {
@@ -182,6 +183,8 @@ func (c *compiler) run(in Inputs) {
 	if c.failed() {
 		return // a proof about half a fleet proves nothing
 	}
+	c.nothing()
+	alone := c.unused()
 	c.narrow(in)
 	c.build()
 	if c.failed() {
@@ -190,6 +193,10 @@ func (c *compiler) run(in Inputs) {
 	c.e.Policies()
 	c.prove()
 	c.verify()
+	c.verifyAlone(alone)
+	if !c.failed() {
+		c.ds = append(c.ds, c.idles...)
+	}
 }
 
 func (c *compiler) failed() bool { return c.ds.HasErrors() || c.e.Diagnostics().HasErrors() }

@@ -27,6 +27,9 @@ func (c *compiler) prove() {
 		c.unicast(in)
 		c.linkLocalFirst(in)
 		c.failover(in)
+		c.idleDelay(in)
+		c.senders(in)
+		c.networks(in)
 	}
 	for _, g := range c.groups {
 		c.together(g)
@@ -211,7 +214,7 @@ func (c *compiler) password(in *instance) {
 // credentials is where nodes keep them, unless systemd passes them.
 const credentials = "/etc/hafile/credentials"
 
-// offLink is HA1204 for an address that members cannot serve: no prefix, no judgement.
+// offLink is HA1209 for an address that members cannot serve: no prefix, no judgement.
 // What is so of several members is one message.
 func (c *compiler) offLink(in *instance) {
 	for k, v := range in.members[0].vips {
@@ -233,12 +236,12 @@ func (c *compiler) offLink(in *instance) {
 		at := in.members[0].Whole.Of("vip")[k].At("address")
 		if len(out) > 0 {
 			_, prefix := c.nodes[out[0].name].of(plan.FamilyOf(v.IP))
-			c.report(diag.Warning, "HA1204", at, in.obj.Addr, fmt.Sprintf("%s is not in the network of %s", v.IP, namesOf(out)),
+			c.report(diag.Warning, "HA1209", at, in.obj.Addr, fmt.Sprintf("%s is not in the network of %s", v.IP, namesOf(out)),
 				fmt.Sprintf("%s is in %s: nobody there would ask for %s. Correct the address or the prefix.", out[0].name, prefix, v.IP), c.declared(out)...)
 		}
 		if len(others) > 0 {
 			ip, _ := c.nodes[others[0].name].of(plan.FamilyOf(v.IP))
-			c.report(diag.Warning, "HA1204", at, in.obj.Addr, fmt.Sprintf("%s %s not in the network of %s", namesOf(others), areOr(len(others)), v.Prefix),
+			c.report(diag.Warning, "HA1209", at, in.obj.Addr, fmt.Sprintf("%s %s not in the network of %s", namesOf(others), areOr(len(others)), v.Prefix),
 				fmt.Sprintf("%s has %s, which is outside of %s. Correct the address or the prefix, or leave the prefix out.", others[0].name, ip, v.Prefix), c.declared(others)...)
 		}
 	}

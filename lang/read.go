@@ -126,9 +126,12 @@ func (c *compiler) readChecks() {
 					Command: eval.Or(b, "command", []string(nil)), User: eval.Or(b, "user", ""), Env: eval.Or(b, "env", map[string]string(nil)),
 				}
 				c.writable(o, b, "command", k.Script.Command)
+				c.commandLine(o, b, k.Script.Command)
+				c.account(o, b)
 			} else {
 				probe(&k, b)
 				c.oneProbe(o, b, &k)
+				c.processName(o, b.One("process"))
 			}
 			c.checks[o.Addr] = k
 			c.weights[o.Addr] = int(eval.Or(b, "weight", int64(0)))
@@ -250,6 +253,8 @@ func (c *compiler) readNotifies() {
 		if b := c.e.BlockFor(o, first); b != nil {
 			if x := b.One("exec"); x != nil {
 				c.writable(o, x, "command", eval.Or(x, "command", []string(nil)))
+				c.commandLine(o, x, eval.Or(x, "command", []string(nil)))
+				c.account(o, x)
 			}
 			c.openSecrets(o, b.One("webhook"))
 		}
