@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"hafile/runtime/kernel"
 	"hafile/runtime/lab/netns"
 )
@@ -241,4 +243,31 @@ func TestAStrangersRouteIsNotTouched(t *testing.T) {
 	if got := shown(t, n, everyRoute...); got != "" {
 		t.Errorf("left over: %s", got)
 	}
+}
+
+// Whatever the bytes are, nothing is read beyond them, and what is read has a text.
+func FuzzThings(f *testing.F) {
+	all := append(routes(route("10.6.0.0/16", via("192.0.2.254", ""), via("198.51.100.254", ""))),
+		rules(kernel.Rule{Priority: 100, From: netip.MustParsePrefix("192.0.2.10/32"), IIF: "eth0", Table: 1000, Suppress: 0})...)
+	h := &host{links: map[string]*link{}}
+	for _, thing := range all {
+		if thing.Rule != nil {
+			f.Add(ruleRequest(kernel.Add, thing.Rule).Serialize()[unix.SizeofNlMsghdr:])
+			continue
+		}
+		req, err := h.routeRequest(kernel.Add, thing.Route)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(req.Serialize()[unix.SizeofNlMsghdr:])
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if r, _, err := parseRouteThing(b, nil); err == nil {
+			_ = kernel.Thing{Route: &r}.String()
+		}
+		if r, _, err := parseRule(b); err == nil {
+			_ = kernel.Thing{Rule: &r}.String()
+		}
+		worthALook(b, prefixes{})
+	})
 }
