@@ -109,6 +109,7 @@ func (s *Server) routes() http.Handler {
 	mux.HandleFunc("POST /v1/undrain", posts(s.backend.Undrain))
 	mux.HandleFunc("GET /v1/history", s.getHistory)
 	mux.HandleFunc("GET /v1/events", s.getEvents)
+	mux.HandleFunc("GET /metrics", s.getMetrics)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		writeProblem(w, http.StatusNotFound, &Problem{
 			Exit: 1, Code: CodeNoSuchThing, Summary: "no such request",
