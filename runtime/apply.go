@@ -139,7 +139,11 @@ func (t *transaction) judge() (done bool, p *control.Problem) {
 		return true, nil
 	case p != nil:
 		return false, p
-	case t.before.configured():
+	}
+	if p := wrongKey(&doc.Plan, t.secrets); p != nil {
+		return false, p
+	}
+	if t.before.configured() {
 		t.recount(&now)
 	}
 	if p := planfile.Gate(t.changes, t.req.MaxImpact, t.req.Allow); p != nil {

@@ -65,22 +65,24 @@ type daemon struct {
 	log     *slog.Logger
 	started time.Time
 
-	store   *store.Store
-	rundir  *store.Run
-	stamp   *store.Stamp
-	kernel  *netlink.Owner
-	routes  *netlink.Routes
-	want    wanter
-	engine  *engine.Engine
-	speaker *announce.Announcer
-	health  *health.Health
-	notify  *notify.Notifier
-	hub     *control.Hub
-	server  *control.Server
-	sockets *sockets
-	others  *others
-	links   links
-	roles   roles
+	store  *store.Store
+	rundir *store.Run
+	stamp  *store.Stamp
+	// sequences are of signatures.
+	sequences *store.Sequences
+	kernel    *netlink.Owner
+	routes    *netlink.Routes
+	want      wanter
+	engine    *engine.Engine
+	speaker   *announce.Announcer
+	health    *health.Health
+	notify    *notify.Notifier
+	hub       *control.Hub
+	server    *control.Server
+	sockets   *sockets
+	others    *others
+	links     links
+	roles     roles
 
 	listener net.Listener
 
@@ -160,6 +162,9 @@ func (d *daemon) open() (err error) {
 	if d.stamp, err = d.rundir.OpenStamp(left.Boot == ""); err != nil {
 		return err
 	}
+	if d.sequences, err = d.rundir.OpenSequences(); err != nil {
+		return err
+	}
 	if d.listener, err = control.Listen(d.opt.Socket, -1); err != nil {
 		return err
 	}
@@ -197,7 +202,7 @@ func (d *daemon) openNetwork(left *store.Owned) (err error) {
 	if d.speaker, err = announce.Open(); err != nil {
 		return err
 	}
-	d.engine, err = engine.Start(engine.Options{Kernel: &d.want, Announcer: speaker{d.speaker}, Stamp: d.stamp.Cell()})
+	d.engine, err = engine.Start(engine.Options{Kernel: &d.want, Announcer: speaker{d.speaker}, Stamp: d.stamp.Cell(), Reserve: d.reserve})
 	if err != nil {
 		return err
 	}

@@ -119,6 +119,7 @@ func (d *daemon) resolve(r *running, left *adoption) node.Resolved {
 			h.Password = wire.NewPassword(password(in.Auth.Password, r.secrets))
 			h.Sequence = sequenceAt(time.Now())
 		}
+		h.Signing = d.signing(in, r.plan.Node, r.secrets)
 		if left != nil {
 			left.claim(in, &h)
 		}

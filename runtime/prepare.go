@@ -345,6 +345,9 @@ func hadBy(was *plan.Instance) func(plan.VIP) bool {
 
 // speaksOtherwise reports whether neighbours of the one would drop adverts of the other.
 func speaksOtherwise(a, b vrrp.Spec) bool {
+	if (a.Signing == nil) != (b.Signing == nil) || a.Signing != nil && a.Signing.Protection.Mode != b.Signing.Protection.Mode {
+		return true
+	}
 	return a.Auth != b.Auth || a.Password != b.Password || a.Version == 2 && a.Interval != b.Interval
 }
 

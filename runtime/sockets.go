@@ -76,6 +76,7 @@ func configOf(at node.Place, l kernel.Link, n *need) rawsock.Config {
 	c := rawsock.Config{
 		Interface: l.Name, Index: l.Index, VRIDs: slices.Sorted(maps.Keys(n.routers)),
 		IPv6: at.Family == plan.IPv6, Group: at.Group, AH: at.AH, Virtual: n.virtuals(),
+		Signed: true, // who of the routers there takes that is theirs to say
 	}
 	if at.Transport == plan.Unicast {
 		c.Transport, c.Source, c.Peers = wire.Unicast, n.source, n.peers()

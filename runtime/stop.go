@@ -98,6 +98,9 @@ func (d *daemon) release() {
 	if d.stamp != nil {
 		_ = d.stamp.Close()
 	}
+	if d.sequences != nil {
+		_ = d.sequences.Close()
+	}
 	if d.store != nil {
 		_ = d.store.Close()
 	}

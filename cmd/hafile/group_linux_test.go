@@ -32,9 +32,10 @@ type group struct {
 	unicast    bool
 	multicast  string // the group, if it is not the usual one
 	v6         bool
-	ah         bool // with version 2
-	sync       bool // with a second instance "back" on eth1, in a sync group with it; see together
-	apart      bool // without the group
+	ah         bool   // with version 2
+	sync       bool   // with a second instance "back" on eth1, in a sync group with it; see together
+	apart      bool   // without the group
+	signed     string // the auth block of version 3
 }
 
 type member struct {
@@ -119,6 +120,7 @@ func (g group) hcl() string {
 	if g.version == 2 {
 		fmt.Fprintf(&b, "  auth {\n    type = %q\n    password = credential(%q)\n  }\n", strings.ToLower(g.authType()), cmp.Or(g.credential, "vrrp"))
 	}
+	b.WriteString(g.signed)
 	for _, name := range []string{"a", "b"} {
 		fmt.Fprintf(&b, "  member %q {\n    priority = %d\n  }\n", name, g.member(name).priority)
 	}
@@ -216,6 +218,8 @@ func (g group) files(t testing.TB) string {
 	write("etc/ha/check.sh", "#!/bin/bash\nexec 3<>/dev/tcp/127.0.0.1/80\n", 0o755)
 	write("etc/hafile/credentials/vrrp", "s3cr3t", 0o600)
 	write("etc/hafile/credentials/vrrp2", "an0ther", 0o600)
+	write("etc/hafile/credentials/key1", strings.Repeat("1", 32), 0o600)
+	write("etc/hafile/credentials/key2", "hex:"+strings.Repeat("2a", 40), 0o600)
 	return dir
 }
 

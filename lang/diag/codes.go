@@ -274,6 +274,9 @@ var entries = []Entry{
 	{"HA3112", "Nobody else could take the addresses", false, "The node would be drained, or hand over, and no other member is known to be able to take what it holds, or another one than the one named would.",
 		"hafile drain on the last healthy node", "Repair the others, or give the nodes a status address so that they know each other. With -force the addresses are offered, and stay here if nobody takes them."},
 
+	{"HA3113", "A secret is no key", false, "Signatures need a key of 32 to 64 bytes, or hex: and the digits of as many.", `secret = credential("key1") with 16 bytes in it`,
+		"Put 32 random bytes there, the same on all members: printf 'hex:%s' \"$(openssl rand -hex 32)\"."},
+
 	{"HA4001", "A block of keepalived.conf is not closed", false, "The file ends inside of a block.", "vrrp_instance VI_1 {", "Add the missing }."},
 	{"HA4002", "A brace closes nothing", false, "There is one } more than {.", "}}", "Take it out, or find the { that is missing above."},
 	{"HA4003", "A brace in the wrong place", false, "A keyword that takes no block has one, one that needs a block has none, or blocks are nested too deep.", "priority {", "Correct the braces around the line."},

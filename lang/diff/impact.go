@@ -205,10 +205,18 @@ func advertInterval(e *edit, _ leaf) Impact {
 
 // authentication: adverts with another password are dropped (RFC 2338, 5.3.6).
 func authentication(e *edit, _ leaf) Impact {
+	if quiet(e.before.Auth) && quiet(e.after.Auth) {
+		return e.onActive(Impact{Class: Stays, Reason: ReasonAuth, Text: "nothing is signed; what others sign is verified, or no longer"})
+	}
 	if e.sweeps() {
 		return e.swept(ReasonAuth)
 	}
 	return e.dialect(ReasonAuth, "adverts with other authentication are dropped")
+}
+
+// quiet: adverts leave as without authentication, and such are taken.
+func quiet(a *plan.Auth) bool {
+	return a == nil || a.Type == plan.AuthHMAC && a.Mode == plan.HMACReceiveOnly
 }
 
 // dialect is an edit after which members that do not have it yet drop each other's

@@ -1,5 +1,12 @@
 package plan
 
+import (
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strings"
+)
+
 // The types of authentication.
 const (
 	AuthPass = "pass" // VRRPv2, in clear (RFC 2338, 5.3.6)
@@ -34,6 +41,28 @@ type Auth struct {
 	// WindowMs is how far a sender's clock may be off, 1000..300000; 0: three adverts,
 	// at least 5 s.
 	WindowMs int64 `json:"window_ms,omitempty"`
+}
+
+// The bounds of a key in bytes.
+const (
+	KeyMin = 32
+	KeyMax = 64
+)
+
+// KeyBytes is what a secret is as a key: its bytes as they are, or behind "hex:" those that
+// it writes in hexadecimal. An error says what the secret has, and shows nothing of it.
+func KeyBytes(secret string) ([]byte, error) {
+	key := []byte(secret)
+	if digits, is := strings.CutPrefix(secret, "hex:"); is {
+		var err error
+		if key, err = hex.DecodeString(digits); err != nil {
+			return nil, errors.New("has something else than pairs of hexadecimal digits behind hex")
+		}
+	}
+	if len(key) < KeyMin || len(key) > KeyMax {
+		return nil, fmt.Errorf("has %d bytes: %d to %d are needed", len(key), KeyMin, KeyMax)
+	}
+	return key, nil
 }
 
 // AuthKey is one key of the trailer: 32 to 64 bytes, told apart by a number 1..255.

@@ -59,7 +59,6 @@ func (u *unsupported) instance(i *Instance) {
 	say(i.Netns != "", "netns", "a network namespace")
 	say(i.Lease == LeaseStrict, "lease", "lease = %q", i.Lease)
 	say(i.Release != ReleaseHandOver, "release", "release = %q", i.Release)
-	say(i.Auth != nil && i.Auth.Type == AuthHMAC, "auth.type", "authentication by %s", authType(i))
 }
 
 // linkLocalFirst: receivers drop an IPv6 advert in which another address comes first.
@@ -70,11 +69,4 @@ func (i *Instance) linkLocalFirst() bool {
 		}
 	}
 	return false
-}
-
-func authType(i *Instance) string {
-	if i.Auth == nil {
-		return ""
-	}
-	return i.Auth.Type
 }

@@ -60,6 +60,9 @@ func TestOtherWaysOfTheAdvertsAreSupported(t *testing.T) {
 			i.Members = []Member{{Node: "lb1", Address: i.SourceAddress}, {Node: "lb2", Address: netip.MustParseAddr("2001:db8::2")}}
 			i.VIPs = []VIP{{Address: netip.MustParsePrefix("fe80::61/128")}}
 		},
+		"HMAC": func(i *Instance) {
+			i.Auth = &Auth{Type: AuthHMAC, Keys: []AuthKey{{ID: 1, Key: Secret{File: "/k"}}}, ActiveKey: 1, Mode: HMACEnforce, AntiReplay: ReplayTime}
+		},
 		"AH":                func(i *Instance) { i.Auth.Type = AuthAH },
 		"a status address":  func(i *Instance) { i.Members[1].Status = "172.29.88.225:7112" },
 		"keepalived":        func(i *Instance) { i.Members[1].Speaks = "keepalived-2.2" },
@@ -98,9 +101,6 @@ func TestWhatIsNotInThisReleaseIsSoundAndNamed(t *testing.T) {
 		{"a namespace", in(func(i *Instance) { i.Netns = "blue" }), "namespace"},
 		{"a strict lease", in(func(i *Instance) { i.Lease = LeaseStrict }), "strict"},
 		{"release at once", in(func(i *Instance) { i.Release = ReleaseAtOnce }), "at_once"},
-		{"hmac", v3(func(i *Instance) {
-			i.Auth = &Auth{Type: AuthHMAC, Keys: []AuthKey{{ID: 1, Key: Secret{File: "/k"}}}, ActiveKey: 1, Mode: HMACEnforce, AntiReplay: ReplayTime}
-		}), "by hmac"},
 		{"keep until the peer has it", func(p *Plan) { p.Removed = []Removal{{From: "instance.old", Release: RemoveKeepUntilPeer}} }, "keep_until_peer"},
 		{"on_fail", func(p *Plan) { p.Desired.Checks[0].OnFail = OnFailRelease }, "on_fail"},
 		{"a value times a weight", func(p *Plan) {

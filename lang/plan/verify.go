@@ -311,8 +311,8 @@ func (v *verifier) hmac(i *Instance, a *Auth) {
 			v.cure("Give each key a number of its own.")
 		}
 		ids = append(ids, k.ID)
-		if n := len(k.Key.Value); k.Key.Inline() && k.Key.Value != Redacted && (n < 32 || n > 64) {
-			v.add("HA1114", i.Address, "auth.key", k.Src, "key %d has %d bytes: 32 to 64 are needed", k.ID, n)
+		if _, err := KeyBytes(k.Key.Value); err != nil && k.Key.Inline() && k.Key.Value != Redacted {
+			v.add("HA1114", i.Address, "auth.key", k.Src, "key %d %s", k.ID, err)
 			v.cure("Write secret = credential(\"NAME\") and put 32 to 64 random bytes there, the same on all members.")
 		}
 		if k.Key == (Secret{}) {

@@ -11,6 +11,7 @@ import (
 	"hafile/runtime/kernel"
 	"hafile/runtime/node"
 	"hafile/runtime/vrrp"
+	"hafile/runtime/vrrp/wire"
 )
 
 // ErrClosed is the answer of an engine that runs no longer.
@@ -30,6 +31,9 @@ type Options struct {
 	// It lies in memory that outlives the process, so that a successor knows whether
 	// anybody can have missed it.
 	Stamp *atomic.Int64
+	// Reserve, needed with signatures, writes a number down where a process after this one
+	// finds it, before it returns. It must not block.
+	Reserve func(of node.WireKey, upTo wire.Sequence)
 	// Normal leaves the scheduling of the thread alone.
 	Normal bool
 }

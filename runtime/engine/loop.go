@@ -52,6 +52,7 @@ func (e *Engine) end() {
 // turn is described in doc.go.
 func (e *Engine) turn() {
 	now := e.clock.Now()
+	e.node.Wall(now, time.Now())
 	e.stats.Wakeups++
 	e.stalled(now)
 	e.drain(now)
@@ -134,6 +135,8 @@ func (e *Engine) perform() {
 		}
 		e.flush()
 		switch f.Kind {
+		case node.Reserve:
+			e.options.Reserve(f.Key, f.UpTo)
 		case node.Silence:
 			e.options.Announcer.Silence(f.Interface, f.Addresses)
 		case node.Want:

@@ -20,6 +20,9 @@ type Effect struct {
 	Advert wire.Advert // Send
 	Source netip.Addr  // Send
 
+	Key  plan.WireKey  // Reserve
+	UpTo wire.Sequence // Reserve
+
 	Want   kernel.State  // Want
 	Beside kernel.Things // Want: routes and rules
 	Gen    uint64        // Want: counts them; the kernel's report says which it has carried out
@@ -47,6 +50,9 @@ const (
 	Transitioned
 	// Announce addresses that are up.
 	Announce
+	// Reserve numbers of signatures up to one: it must outlive the process before the
+	// effects that follow.
+	Reserve
 )
 
 // Transition is a change of role of one router, or of a sync group. Its key tells it from

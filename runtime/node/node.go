@@ -36,6 +36,9 @@ type Node struct {
 	unknown     map[string]uint64 // adverts for VRIDs of nobody, by interface
 	punctuality Punctuality
 
+	day   time.Time // at the instant dayAt
+	dayAt vrrp.Instant
+
 	// Of the call under way.
 	now    vrrp.Instant
 	out    []Effect
@@ -83,6 +86,7 @@ type router struct {
 	since  vrrp.Instant
 	why    string
 	sentAt vrrp.Instant // last advert with a priority above 0
+	stored plan.WireKey // under which the numbers of signatures are reserved
 	peers  []Peer
 
 	deadline vrrp.Instant
@@ -114,7 +118,7 @@ func (n *Node) Heard(now vrrp.Instant, at Place, a *wire.Advert, from netip.Addr
 		return out
 	}
 	n.begin(now, out)
-	n.step(r, vrrp.Event{Kind: vrrp.Heard, Advert: a, From: from, Segment: r.places.find(at)})
+	n.step(r, vrrp.Event{Kind: vrrp.Heard, Advert: a, From: from, Segment: r.places.find(at), Wall: n.wall()})
 	r.met(now, a, from)
 	return n.end()
 }
@@ -392,9 +396,10 @@ func (n *Node) send(r *router, face int, priority uint8) {
 	if priority > 0 {
 		r.sentAt = n.now
 	}
+	n.reserve(r)
 	n.out = append(n.out, Effect{
 		Kind: Send, Interface: r.places[f.Segment].Interface, Place: r.places[f.Segment],
-		Advert: r.core.MessageAs(face, priority), Source: f.Source,
+		Advert: r.core.MessageAs(face, priority, n.wall()), Source: f.Source,
 	})
 }
 

@@ -28,6 +28,8 @@ type Host struct {
 	// Sequence counts when the router is new: the numbers of its adverts with AH are above
 	// it, and so above those of a process before this one.
 	Sequence uint32
+	// Signing is nil without signatures.
+	Signing *vrrp.Signing
 
 	// Holding and Fresh count when the router is new: a process before this one left
 	// the addresses installed, and its last advert is younger than any peer's down
@@ -45,6 +47,7 @@ func specOf(p *plan.Plan, i *plan.Instance, h Host, formers []Former, at *places
 		Preempt: i.Preempt, PreemptDelay: ms(i.PreemptDelayMs), StartDelay: ms(i.StartDelayMs),
 		Rival: rival(p.Node, i, p.Desired.Tracks(i)), Former: facesOf(formers, at), Grouped: p.Desired.GroupOf(i.Address) != nil,
 	}
+	s.Signing = h.Signing
 	if i.Auth != nil {
 		s.Auth, s.Password, s.Sequence = authTypes[i.Auth.Type], h.Password, h.Sequence
 	}

@@ -17,6 +17,8 @@ func (e Effect) String() string {
 			return fmt.Sprintf("want %d: %s, with %s", e.Gen, join(e.Want), join(e.Beside))
 		}
 		return fmt.Sprintf("want %d: %s", e.Gen, join(e.Want))
+	case Reserve:
+		return fmt.Sprintf("reserve %s: %s", e.Key, e.UpTo)
 	case Transitioned:
 		return e.Transition.String()
 	case Announce:

@@ -39,7 +39,10 @@ func (h *ah) judge(f Face, a *Advert) Reason {
 }
 
 // Continue goes on with the numbers of a router before this one.
-func (r *Router) Continue(before *Router) { r.ah = before.ah }
+func (r *Router) Continue(before *Router) {
+	r.ah, r.signatures = before.ah, before.signatures
+	r.signatures.change(r.spec.Signing)
+}
 
 // sign makes the codec add the header.
 func (h *ah) sign(a *Advert) {

@@ -1,6 +1,9 @@
 package vrrp
 
-import "net/netip"
+import (
+	"net/netip"
+	"time"
+)
 
 // Event is what happens to a router. Kind says which of the other fields count.
 type Event struct {
@@ -10,6 +13,7 @@ type Event struct {
 	From    netip.Addr // Heard, Rejected
 	Segment uint8      // Heard, Rejected: where; see Face
 	Reason  Reason     // Rejected: why
+	Wall    time.Time  // Heard: the time of day, by which signatures are judged
 
 	Priority uint8  // Priority
 	Failing  string // Failing: what failed, empty when nothing fails any more

@@ -28,6 +28,13 @@ func (r *Router) hear(now Instant, ev Event, out []Effect) []Effect {
 	default:
 		return r.strange(now, a, from, reason, out)
 	}
+	if reason := r.judge(a, ev.Wall); reason != wire.OK {
+		if r.tells(reason) {
+			return r.strange(now, a, from, reason, out)
+		}
+		r.counters.Dropped[reason]++
+		return out
+	}
 	r.count(a)
 	r.heard = Peer{Address: from, Priority: a.Priority, At: now, Face: face}
 	switch r.role {
@@ -80,6 +87,9 @@ func (r *Router) rejected(now Instant, ev Event, out []Effect) []Effect {
 	if ev.Reason == wire.UnsupportedTrailer || ev.Reason == wire.UnsupportedAuth {
 		return r.strange(now, ev.Advert, ev.From, ev.Reason, out)
 	}
+	if ev.Reason == wire.MalformedTrailer && r.signatures.with == nil {
+		ev.Reason = wire.BadLength // it expects none
+	}
 	r.counters.Dropped[ev.Reason]++
 	return out
 }
@@ -119,7 +129,13 @@ func (r *Router) dialect(a *Advert, from netip.Addr, reason Reason) string {
 	case wire.UnsupportedAuth:
 		return fmt.Sprintf("%s sends VRID %d with authentication %s, which hafile does not speak", from, a.VRID, a.Auth)
 	case wire.UnsupportedTrailer:
-		return fmt.Sprintf("%s sends VRID %d signed with auth_hmac, which hafile does not speak", from, a.VRID)
+		return fmt.Sprintf("%s sends VRID %d signed with a key, this router knows none", from, a.VRID)
+	case wire.Unsigned:
+		return fmt.Sprintf("%s sends VRID %d unsigned, this router takes only what is signed", from, a.VRID)
+	case wire.UnknownKey:
+		return fmt.Sprintf("%s signs VRID %d with key %d, which this router does not have", from, a.VRID, a.Trailer.ID)
+	case wire.BadSignature:
+		return fmt.Sprintf("%s signs VRID %d with another key %d", from, a.VRID, a.Trailer.ID)
 	case wire.IntervalMismatch:
 		return fmt.Sprintf("%s sends VRID %d every %s, this router every %s", from, a.VRID, a.Interval, r.spec.Interval)
 	}
@@ -130,6 +146,9 @@ func (r *Router) dialect(a *Advert, from netip.Addr, reason Reason) string {
 // if nothing does. It serves whoever listens before a router is started.
 func Describe(spec Spec, a *Advert, from netip.Addr) string {
 	if _, reason := spec.recognize(spec.Segment, a); reason != wire.OK {
+		return New(spec).dialect(a, from, reason)
+	}
+	if reason := spec.Signing.foreign(a); reason != wire.OK {
 		return New(spec).dialect(a, from, reason)
 	}
 	return ""

@@ -12,6 +12,7 @@ package vrrp
 func (r *Router) Reconfigure(now Instant, spec Spec) {
 	before := r.spec
 	r.spec = spec
+	r.signatures.change(spec.Signing)
 	// A member that is raised takes over by itself when it has this plan. An offer before
 	// that would wake those who have not, and be taken back from them.
 	if spec.Rival > before.Rival {

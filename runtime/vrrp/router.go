@@ -46,8 +46,9 @@ type Router struct {
 	lastAssert Instant
 	stale      netip.Addr // an address that the active announces and we do not know
 
-	heard    Peer
-	ah       ah
+	heard Peer
+	ah    ah
+	signatures
 	counters Counters
 }
 
@@ -79,6 +80,7 @@ type Counters struct {
 func New(spec Spec) *Router {
 	r := &Router{spec: spec, effective: spec.Priority, cadence: cadence{interval: spec.beat()}}
 	r.ah.sent = spec.Sequence
+	r.signatures.change(spec.Signing)
 	r.listenSlowly()
 	return r
 }
@@ -507,11 +509,12 @@ func (r *Router) downInterval() time.Duration {
 func (r *Router) Silence() time.Duration { return r.downInterval() }
 
 // Message is the advert with this priority as the current face, ready for the codec.
-func (r *Router) Message(priority uint8) Advert { return r.MessageAs(0, priority) }
+func (r *Router) Message(priority uint8) Advert { return r.MessageAs(0, priority, time.Time{}) }
 
 // MessageAs is the advert with this priority as the face of a Send. With AH each has a
 // number of its own.
-func (r *Router) MessageAs(face int, priority uint8) Advert {
+// With signatures too, and the numbers are the wall clock's; see Reserve.
+func (r *Router) MessageAs(face int, priority uint8, wall time.Time) Advert {
 	f := r.spec.face(face)
 	a := Advert{
 		Version: f.Version, VRID: f.VRID, Priority: priority, Interval: f.Interval,
@@ -519,6 +522,9 @@ func (r *Router) MessageAs(face int, priority uint8) Advert {
 	}
 	if f.Auth == wire.AuthAH {
 		r.ah.sign(&a)
+	}
+	if r.signs() {
+		r.sign(&a, wall)
 	}
 	return a
 }

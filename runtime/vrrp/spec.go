@@ -38,6 +38,8 @@ type Spec struct {
 	// Former are faces that the group may still use; see Face. A router with them sends
 	// each advert as every one of its faces and listens to all.
 	Former []Face
+	// Signing is nil without signatures.
+	Signing *Signing
 	// Rival is the highest priority that another member can have, its checks counted in;
 	// 0 if there is no other member or none is known. See the offer in doc.go.
 	Rival uint8

@@ -328,7 +328,7 @@ func (s *stage) send(name string, e Effect) {
 	if a.cut {
 		return
 	}
-	m := a.router.MessageAs(e.Face, e.Priority)
+	m := a.router.MessageAs(e.Face, e.Priority, time.Time{})
 	h := wire.Header{Source: a.router.Spec().Source}
 	s.flights = append(s.flights, flight{s.now.Add(latency), name, wire.Append(nil, h, &m)})
 }

@@ -65,6 +65,9 @@ func NewRing(active uint8, keys ...*Key) (*Ring, error) {
 // Active is the key to sign with.
 func (r *Ring) Active() *Key { return r.active }
 
+// Has reports whether a key with this id is in the ring.
+func (r *Ring) Has(id uint8) bool { return r.key(id) != nil }
+
 func (r *Ring) key(id uint8) *Key {
 	for _, k := range r.keys {
 		if k.id == id {

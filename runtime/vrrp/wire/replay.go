@@ -113,6 +113,13 @@ func (r *Replay) advance(sender netip.Addr, s Sequence, wall time.Time) bool {
 	return true
 }
 
+// Protect changes what is asked of signatures; nothing that was accepted counts again.
+func (r *Replay) Protect(p Protection, senders int) {
+	marks := r.marks
+	*r = NewReplay(p, senders)
+	r.Restore(marks)
+}
+
 // Marks are the senders, the last accepted first, for status and for a successor of this
 // process. They are valid until the next call.
 func (r *Replay) Marks() []Mark { return r.marks }

@@ -100,6 +100,9 @@ func (s *Sender) Next(wall time.Time) (number Sequence, ok bool) {
 	return next, true
 }
 
+// Protect changes the window; the numbers go on.
+func (s *Sender) Protect(p Protection) { s.window = p.Window }
+
 // Last is the last number used: what to store at an end in good order, to lose none of
 // the reserve.
 func (s *Sender) Last() Sequence { return s.last }
