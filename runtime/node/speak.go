@@ -1,6 +1,7 @@
 package node
 
 import (
+	"net/netip"
 	"slices"
 
 	"hafile/runtime/kernel"
@@ -27,7 +28,23 @@ func (n *Node) hush() {
 		})
 	})
 	n.out = perInterface(n.out, Effect{Kind: Silence}, n.silent)
+	n.unsay()
 	n.silent = n.silent[:0]
+}
+
+// unsay drops what was to be announced in this call and is silenced in it, too: a router
+// may be active for a moment between two that fail in its group.
+func (n *Node) unsay() {
+	for i := range n.after {
+		e := &n.after[i]
+		if e.Kind != Announce {
+			continue
+		}
+		e.Addresses = slices.DeleteFunc(e.Addresses, func(a netip.Addr) bool {
+			return slices.ContainsFunc(n.silent, func(s kernel.Address) bool { return s.Interface == e.Interface && s.Prefix.Addr() == a })
+		})
+	}
+	n.after = slices.DeleteFunc(n.after, func(e Effect) bool { return e.Kind == Announce && len(e.Addresses) == 0 })
 }
 
 // perInterface makes one effect for each run of addresses on one interface.
