@@ -36,6 +36,12 @@
 // its adverts, the first thing to happen is another one. An interface that is missing is
 // waited for. A stop (stop.go) says goodbye and answers until the successor does.
 //
+// A fault at any of these steps leaves the plan before or the new one, whole, and said.
+// fault_test.go has every system call of an apply fail or be the daemon's last one; a part
+// of them always, all of them, in three minutes, with
+//
+//	go test ./runtime -run FaultAtEveryCall -faults -v
+//
 // Secrets are resolved at apply and stored with the plan; a restart uses the stored ones.
 // A name whose content has changed is an edit (secrets.go).
 package runtime

@@ -10,6 +10,8 @@ import (
 // stand is how this node stands for election with one of the two plans.
 type stand struct {
 	effective uint8
+	// hoped is what it will be when checks that have not answered yet succeed.
+	hoped     uint8
 	failed    bool
 	preempt   bool
 	rival     plan.Member
@@ -24,6 +26,13 @@ func (e *edit) stand(in *plan.Instance) stand {
 	fails := e.matesFail(in)
 	in = e.with(in)
 	s.effective, _, s.failed = plan.Effective(in.Priority, in.Track, e.state)
+	hoped, _, _ := plan.Effective(in.Priority, in.Track, func(a plan.Addr) plan.CheckState {
+		if s := e.state(a); s != plan.CheckUnknown {
+			return s
+		}
+		return plan.CheckUp
+	})
+	s.hoped = max(s.effective, hoped)
 	s.failed = s.failed || fails
 	s.rival, s.contested = highest(in, e.differ.after.Node)
 	if s.contested {
@@ -54,9 +63,10 @@ func (d *differ) state(a plan.Addr) plan.CheckState {
 // best is the highest priority that a member can have: what it tracks may add to it.
 func best(in *plan.Instance, m plan.Member) uint8 { return plan.Best(m.Priority, in.Track) }
 
-// wins reports whether a backup would take over from the best other member.
+// wins reports whether a backup would take over from the best other member, now or when
+// its new checks succeed.
 func (s stand) wins() bool {
-	return s.contested && s.preempt && !s.failed && s.effective > s.least
+	return s.contested && s.preempt && !s.failed && s.hoped > s.least
 }
 
 // takeover is how long an active with the given effective priority stays active beside
@@ -142,10 +152,10 @@ func (e *edit) asBackup(b, a stand) Impact {
 	case !a.wins() || b.wins():
 		return Impact{Class: None, Reason: ReasonStaysBackup}
 	}
-	wait := patience(e.after, a.effective)
+	wait := patience(e.after, a.hoped)
 	return Impact{
 		Class: Moves, VIPs: e.movers(), Reason: ReasonOutranks, Gap: Gap{MaxMs: e.after.AdvertMs},
-		Text: fmt.Sprintf("here %s: %d is above %s (%d)", within(wait), a.effective, a.rival.Node, a.least),
+		Text: fmt.Sprintf("here %s: %d is above %s (%d)", within(wait), a.hoped, a.rival.Node, a.least),
 	}
 }
 

@@ -72,3 +72,16 @@ func TestAddressesAreOfferedToWhatAMemberCanHave(t *testing.T) {
 		t.Errorf("%s", describe(changes, summary))
 	}
 }
+
+// A check that a backup begins to track has not answered yet. When it succeeds it may lift
+// the backup over the active, who has not the edit.
+func TestANewCheckMayLiftABackup(t *testing.T) {
+	before, after := seed("lb2"), seed("lb2")
+	vi(before).Track, vi(after).Track[0].Weight = nil, 10
+	now := roles("backup")
+	delete(now.Checks, "script.chk_nginx")
+	changes, summary := Plans(before, after, now)
+	if summary.Worst != Moves {
+		t.Errorf("%s", describe(changes, summary))
+	}
+}

@@ -19,7 +19,7 @@ import (
 var (
 	seedFlag = flag.Uint64("seed", 0, "play this one seed, with its trace")
 	runsFlag = flag.Int("runs", 0, "how many seeds to play; 0: a few seconds' worth")
-	fromFlag = flag.Uint64("from", 1, "the first of them")
+	fromFlag = flag.Uint64("from", 0, "the first of them; 0: from 1 and from 1,000,000 on")
 )
 
 // chaos is a random run: faults at random moments, then all of them end and the group
@@ -39,6 +39,9 @@ func newChaos(seed uint64, trace func(string)) *chaos {
 	c := &chaos{r: stream(seed, streamFaults), fleet: drawFleet(plans), edits: plans}
 	if groups := stream(seed, streamGroups); len(c.fleet.instances) > 1 && groups.IntN(2) == 0 {
 		c.fleet.join(groups)
+	}
+	if seed >= seedsWide {
+		c.fleet.wide = stream(seed, streamWide)
 	}
 	c.World = c.fleet.world(o)
 	c.Watch(Safety...)
@@ -238,10 +241,28 @@ func TestRandomRuns(t *testing.T) {
 		playSeed(t, seed, false)
 	}
 	steps := uint64(0)
-	for seed := *fromFlag; seed < *fromFlag+uint64(runs) && !t.Failed(); seed++ {
-		steps += playSeed(t, seed, false)
+	for _, seed := range seedsOf(uint64(runs)) {
+		if !t.Failed() {
+			steps += playSeed(t, seed, false)
+		}
 	}
 	t.Logf("%d events", steps)
+}
+
+// seedsOf a run are the seeds to play: from -from on, or half of them from either alphabet of edits.
+func seedsOf(runs uint64) []uint64 {
+	var all []uint64
+	for n := range runs {
+		switch {
+		case *fromFlag > 0:
+			all = append(all, *fromFlag+n)
+		case n%2 == 0:
+			all = append(all, 1+n/2)
+		default:
+			all = append(all, seedsWide+n/2)
+		}
+	}
+	return all
 }
 
 // keptSeeds are those that once found something. Their files say what.

@@ -46,4 +46,14 @@
 // partition that heals, L4 all faults end, L5 preemption, L6 a stranger's removal, L9 a
 // frozen active, L11 an interface made anew; [World.Settled] says what L4 asks for. L7 and
 // L10 are package netlink's and the daemon's, L8 waits for leases.
+//
+// Two tests play seeds, some hundred of them unless told otherwise, with all rules watching:
+// random faults and edits, then calm (RandomRuns); and one edit of a group at rest, whose
+// plan must have foretold what happens to each address (Foretells). The long form:
+//
+//	go test ./runtime/sim -run 'RandomRuns|Foretells' -runs=10000 -from=5000000 -timeout 3h
+//
+// From 1,000,000 on seeds draw from a larger alphabet of edits. A seed that fails is played
+// alone, with its trace, by -seed=N -v, and is kept in testdata/seeds or testdata/edits
+// with a line that says what it found.
 package sim

@@ -18,6 +18,7 @@ type fleet struct {
 	checks    []plan.Check
 	notifies  []plan.Notify
 	together  []plan.Track // not nil: the instances are a sync group, which tracks these
+	wide      *rand.Rand   // of the larger alphabet of edits; nil: not for this seed
 }
 
 // group is an instance on all nodes: common is the same everywhere.
@@ -40,7 +41,7 @@ func vip(n int) plan.VIP {
 }
 
 func (f *fleet) clone() *fleet {
-	c := &fleet{nodes: f.nodes, notifies: slices.Clone(f.notifies), together: slices.Clone(f.together)}
+	c := &fleet{nodes: f.nodes, wide: f.wide, notifies: slices.Clone(f.notifies), together: slices.Clone(f.together)}
 	for _, g := range f.instances {
 		p := plan.Plan{Desired: plan.Desired{Instances: []plan.Instance{g.common}}}
 		n := group{common: p.Clone().Desired.Instances[0], priority: map[string]uint8{}}
@@ -206,6 +207,8 @@ func (f *fleet) edit(r *rand.Rand, live bool) (*fleet, []string) {
 	for range 1 + r.IntN(3) {
 		said = append(said, c.editOnce(r, live))
 	}
+	said = append(said, c.widen(c.wide)...)
+	c.advertise()
 	c.agree()
 	return c, said
 }

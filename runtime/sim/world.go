@@ -73,6 +73,7 @@ const (
 	streamFaults
 	streamPlans
 	streamGroups
+	streamWide
 )
 
 // stream is a source of chance of its own.
