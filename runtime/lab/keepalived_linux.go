@@ -89,10 +89,11 @@ func hasState(log []byte) bool {
 	return bytes.Contains(log, []byte("STATE")) || bytes.Contains(log, []byte("entering FAULT state"))
 }
 
-// sinceStart is the daemon's log since it was started last.
+// sinceStart is the daemon's log since it was started last. The line of the parent before
+// it has children: what it says of them may come after what they say.
 func (m *machine) sinceStart() []byte {
 	body, _ := os.ReadFile(filepath.Join(m.dir, "log", "daemon.log"))
-	if i := bytes.LastIndex(body, []byte("Starting VRRP child process")); i >= 0 {
+	if i := bytes.LastIndex(body, []byte("Starting Keepalived v")); i >= 0 {
 		body = body[i:]
 	}
 	return body
