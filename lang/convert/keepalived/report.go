@@ -131,8 +131,12 @@ func fileReport(name string, machines []*machine) FileReport {
 		f.Counts[k] = 0
 	}
 	all := map[id]*Verdict{}
-	lines := map[[2]int]bool{} // that are a statement for at least one node
-	conditional := map[id]bool{}
+	type line struct {
+		n, via int
+		looped bool // the line of a sequence is a statement itself, beside what it makes
+	}
+	lines := map[line]bool{} // that are a statement for at least one node
+	conditional := map[id]line{}
 	comments := map[int]bool{}
 	for _, m := range machines {
 		f.Nodes = append(f.Nodes, m.label)
@@ -154,10 +158,10 @@ func fileReport(name string, machines []*machine) FileReport {
 			if d.judged != nil && d.judged.src.name != name {
 				return // counted with the block, in its file
 			}
-			if d.kind == isConditional {
-				conditional[k] = true
+			if at := (line{d.n, d.via, d.loop != nil}); d.kind == isConditional {
+				conditional[k] = at
 			} else {
-				lines[[2]int{d.n, d.via}] = true
+				lines[at] = true
 			}
 			by := d
 			if d.judged != nil {
@@ -167,7 +171,7 @@ func fileReport(name string, machines []*machine) FileReport {
 		})
 	}
 	for k, v := range all {
-		if conditional[k] && lines[[2]int{k.n, k.via}] {
+		if at, is := conditional[k]; is && lines[at] {
 			continue
 		}
 		f.Verdicts = append(f.Verdicts, *v)
