@@ -2,6 +2,8 @@ package diff
 
 import (
 	"fmt"
+	"net/netip"
+	"slices"
 	"time"
 
 	"hafile/lang/plan"
@@ -121,10 +123,29 @@ func (e *edit) lost(a stand, rival plan.Member, wait time.Duration) Impact {
 	why := ""
 	if a.failed {
 		i.Reason, why = ReasonFailing, ", a check fails here"
+		i.VIPs = union(i.VIPs, e.companions())
 	}
 	i.Text = fmt.Sprintf("to %s (%d) %s%s; gap: ARP update only, about 0 ms, 1 advert at worst",
 		rival.Node, rival.Priority, within(wait), why)
 	return i
+}
+
+// companions are the addresses of the instances that go where this one goes: those of its
+// sync group.
+func (e *edit) companions() []netip.Prefix {
+	var all []netip.Prefix
+	for _, g := range e.differ.after.Desired.Groups {
+		if !slices.Contains(g.Instances, e.after.Address) {
+			continue
+		}
+		for _, p := range e.instances {
+			if p.before != nil && p.after != nil && slices.Contains(g.Instances, p.to) {
+				o := &edit{differ: e.differ, before: p.before, after: p.after}
+				all = append(all, o.vips()...)
+			}
+		}
+	}
+	return all
 }
 
 // kept says why an active node stays active.

@@ -73,6 +73,22 @@ func TestAddressesAreOfferedToWhatAMemberCanHave(t *testing.T) {
 	}
 }
 
+// One instance of a sync group fails: the other ones go with it, and the plan says so of
+// their addresses, too.
+func TestASyncGroupMovesAsOne(t *testing.T) {
+	before := double()
+	before.Desired.Groups = []plan.Group{{Address: "sync_group.all", Name: "all", Instances: []plan.Addr{"instance.VI_1", "instance.VI_2"}}}
+	before.Desired.Instances[0].Track, before.Desired.Instances[1].Track = nil, nil
+	after := before.Clone()
+	after.Desired.Instances[0].Track = []plan.Track{{Check: "script.chk_nginx"}}
+	now := roles("active")
+	now.Checks["script.chk_nginx"] = plan.CheckDown
+	changes, summary := Plans(before, after, now)
+	if said := PerVIP(changes); said[aVIP("172.29.88.250").Address] != Moves || said[vi(after).VIPs[0].Address] != Moves {
+		t.Errorf("%v\n%s", said, describe(changes, summary))
+	}
+}
+
 // A check that a backup begins to track has not answered yet. When it succeeds it may lift
 // the backup over the active, who has not the edit.
 func TestANewCheckMayLiftABackup(t *testing.T) {

@@ -52,6 +52,20 @@ func (t *Foretold) note(a plan.Addr, i *diff.Impact) {
 // moves reports whether the instance may change its role.
 func (t *Foretold) moves(a plan.Addr) bool { return t.worst[a].Rank() >= diff.Moves.Rank() }
 
+// movesAll reports whether all addresses that a router had and has may move: those of a
+// sync group do where one of its instances fails.
+func (t *Foretold) movesAll(before, now *node.Instance) bool {
+	kept := 0
+	for i := range now.Addresses {
+		if a := now.Addresses[i].Address; standsFor(before, a) {
+			if kept++; t.vips[a.Prefix].Rank() < diff.Moves.Rank() {
+				return false
+			}
+		}
+	}
+	return kept > 0
+}
+
 // S6: an apply that does not alter ownership never releases an address. In the turn of
 // the commit an instance of which nothing worse is foretold says no goodbye, changes no
 // role, and announces nothing that was up before; what it held before and has after is
@@ -69,7 +83,7 @@ func S6(*World) Watch {
 			before := &f.Before[i]
 			now := router(f.View, before.Key)
 			back := now != nil && slices.ContainsFunc(f.Before, func(b node.Instance) bool { return b.Leaving && b.Key == now.Key })
-			if now == nil || back || before.Leaving || now.Leaving || told.moves(now.Address) || told.moves(before.Address) || before.Role == vrrp.Leaving {
+			if now == nil || back || before.Leaving || now.Leaving || told.moves(now.Address) || told.moves(before.Address) || told.movesAll(before, now) || before.Role == vrrp.Leaving {
 				continue // one that has just made an offer may take it back
 			}
 			if text := unmoved(f, &told, before, now); text != "" {
