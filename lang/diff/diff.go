@@ -247,7 +247,7 @@ func (d *differ) notify(p pair[plan.Notify]) *Change {
 func (d *differ) instance(p pair[plan.Instance]) *Change {
 	c, ls := shape(d, p, func(i *plan.Instance) plan.Src { return i.Src })
 	e := &edit{differ: d, before: p.before, after: p.after, role: d.roleOf(p)}
-	return d.fill(c, e.once(ls), e)
+	return d.fill(c, e.lists(e.once(ls)), e)
 }
 
 func (d *differ) group(p pair[plan.Group]) *Change {
@@ -297,13 +297,21 @@ func (d *differ) fill(c *Change, ls []leaf, e *edit) *Change {
 	for _, l := range ls {
 		f := d.field(l)
 		if c.Action == Update || c.Action == Rename || l.row == rowVIP {
-			impact := rows[l.row].impact(e, l)
+			impact := rowOf(l).impact(e, l)
 			f.Impact = &impact
 			c.Impact = worse(c.Impact, impact)
 		}
 		c.Fields = append(c.Fields, f)
 	}
 	return c
+}
+
+// rowOf is what a difference means. One of them is of no field.
+func rowOf(l leaf) row {
+	if l.row == rowLists {
+		return row{impact: otherList}
+	}
+	return rows[l.row]
 }
 
 func (d *differ) field(l leaf) Field {

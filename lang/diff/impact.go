@@ -303,8 +303,6 @@ func (e *edit) vipAdded(address netip.Prefix) Impact {
 	switch {
 	case e.before == nil:
 		i.Reason, i.Pairwise = ReasonInstanceAdded, false
-	case e.holds() && e.picky() != "":
-		return e.dialect(ReasonVIPAdded, e.picky()+" drops adverts with another list of addresses")
 	case e.holds():
 		i.Text = "up at once, gratuitous ARPs"
 	default:
@@ -333,9 +331,6 @@ func (e *edit) vipRemoved(address netip.Prefix) Impact {
 		return Impact{Class: None, Reason: ReasonStaysBackup, Pairwise: i.Pairwise}
 	}
 	i.Text = "from every node that applies this"
-	if p := e.picky(); p != "" && e.before != nil && e.after != nil {
-		i.Text += fmt.Sprintf("; %s drops adverts with another list of addresses and turns active too until it has this", p)
-	}
 	i.Safer = fmt.Sprintf("-allow=release:%s if it is really to disappear", address)
 	return i
 }

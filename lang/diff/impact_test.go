@@ -114,6 +114,7 @@ var edits = []struct {
 		beside("keepalived-2.2")(p)
 		vi(p).VIPs = append(vi(p).VIPs, aVIP("172.29.88.223"))
 	}, to: beside("keepalived-2.2")},
+	{name: "another VIP beside keepalived", from: beside("keepalived-2.2"), to: func(p *plan.Plan) { beside("keepalived-2.2")(p); vi(p).VIPs[0] = aVIP("172.29.88.223") }},
 	{name: "a credential beside FRR", from: beside("frr"), to: func(p *plan.Plan) { beside("frr")(p); vi(p).Auth.Password = plan.Secret{Credential: "other"} }},
 	{name: "version 3 and another interface", to: func(p *plan.Plan) { vi(p).Version, vi(p).Auth, vi(p).Interface = 3, nil, "eth1" }},
 	{name: "router_ids change places", from: func(p *plan.Plan) { second(p, "instance.VI_9") }, to: func(p *plan.Plan) {

@@ -46,6 +46,7 @@ const (
 	ReasonMoved        = "moved" // as a moved block says
 	ReasonVIPReadded   = "vip_readded"
 	ReasonUnadvertised = "vip_in_adverts"
+	ReasonLists        = "adverts_list_other_addresses"
 	ReasonVirtualMAC   = "virtual_mac"
 	ReasonAccept       = "accept_mode"
 	ReasonLease        = "lease"
