@@ -57,7 +57,10 @@ func (d *daemon) Apply(ctx context.Context, req control.Apply, emit func(control
 
 // enter takes the right to change what runs, until done. Nobody waits for it.
 func (d *daemon) enter() (done func(), p *control.Problem) {
-	if !d.applying.TryLock() {
+	d.tidying.Lock() // see idle
+	free := d.applying.TryLock()
+	d.tidying.Unlock()
+	if !free {
 		return nil, &control.Problem{Exit: 1, Code: control.CodeBusy, Summary: "another plan is being applied", Detail: "Try again when it is done."}
 	}
 	if d.stopping.Load() {

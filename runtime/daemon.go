@@ -88,6 +88,7 @@ type daemon struct {
 
 	// applying is held by the one apply that is under way, and guards the store.
 	applying sync.Mutex
+	tidying  sync.Mutex // taken before applying, by what only tidies up and by who waits for that
 	// committing is held for the moments in which the engine gets another plan: by an
 	// apply, and by the refresher when an interface has another address.
 	committing sync.Mutex

@@ -340,6 +340,17 @@ func (d *daemon) record() {
 	d.recorded = o
 }
 
+// idle does something while no plan is being applied, or not at all. It is short: who
+// wants to apply one then waits for it.
+func (d *daemon) idle(do func()) {
+	d.tidying.Lock()
+	defer d.tidying.Unlock()
+	if d.applying.TryLock() {
+		do()
+		d.applying.Unlock()
+	}
+}
+
 // keepHouse does what is due some time.
 func (d *daemon) keepHouse() {
 	t := time.NewTicker(housekeeping)
@@ -351,10 +362,7 @@ func (d *daemon) keepHouse() {
 		case <-d.quit:
 			return
 		}
-		if d.applying.TryLock() {
-			d.tidy()
-			d.applying.Unlock()
-		}
+		d.idle(d.tidy)
 		d.proven()
 		d.record()
 		d.look()
