@@ -17,6 +17,10 @@ func (n *Node) Commit(now vrrp.Instant, next Resolved, out []Effect) []Effect {
 	n.plan, n.stopping = next.Plan, false
 	n.paces = n.pacesNow()
 	n.forgetChecks()
+	n.stood = n.stood[:0]
+	for _, r := range n.order {
+		n.stood = append(n.stood, r.addresses...)
+	}
 	heirs := n.heirs(&next)
 	n.evict(heirs, &next)
 	for _, r := range n.order {
@@ -203,11 +207,12 @@ func (n *Node) repace(r *router, everywhere bool) {
 
 // readdress changes which addresses a router stands for. Those that stay are not touched.
 func (n *Node) readdress(r *router, i *plan.Instance, formers []Former) {
-	r.spare = elsewhere(i, formers)
+	before := r.addresses
+	r.spare = slices.DeleteFunc(elsewhere(i, formers), func(a kernel.Address) bool { return !stood(n.stood, a) })
 	if beside, device := besideOf(i), deviceOf(i); !beside.Equal(r.beside) || !device.Equal(r.device) || !slices.Equal(closedOf(i), closedOf(r.instance)) {
 		r.beside, r.device, n.dirty = beside, device, true
 	}
-	before, after := r.addresses, slices.Concat(r.spare, addressesOf(i))
+	after := slices.Concat(r.spare, addressesOf(i))
 	if slices.Equal(before, after) {
 		return
 	}
@@ -219,6 +224,12 @@ func (n *Node) readdress(r *router, i *plan.Instance, formers []Former) {
 	n.silence(without(before, after))
 	stay := without(r.pending, without(r.pending, after))
 	r.pending = append(stay, n.unseen(r, without(after, before))...)
+}
+
+// stood reports whether some router has had an address on an interface, under whatever
+// label: a sweep keeps it where it was, and puts it nowhere else.
+func stood(had []kernel.Address, a kernel.Address) bool {
+	return slices.ContainsFunc(had, func(h kernel.Address) bool { return h.Interface == a.Interface && h.Prefix == a.Prefix })
 }
 
 // sort keeps the order in which everything is walked independent of history.

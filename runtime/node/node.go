@@ -45,6 +45,7 @@ type Node struct {
 	silent []kernel.Address                 // that an active router has given up
 	after  []Effect                         // what follows Want
 	paces  map[kernel.Address]plan.Announce // before a commit
+	stood  []kernel.Address                 // what routers stood for before a commit
 	steps  []vrrp.Effect                    // scratch
 }
 

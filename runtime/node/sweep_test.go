@@ -215,3 +215,26 @@ func TestWhatAnInstanceKeeps(t *testing.T) {
 		t.Errorf("another one takes what is kept: %+v", c)
 	}
 }
+
+// TestASweepKeepsAddressesWhereTheyWere: while an interface is changed, an address stays on
+// the one before; one that was on another interface all the time is put there by nobody.
+func TestASweepKeepsAddressesWhereTheyWere(t *testing.T) {
+	of := func(line string) Resolved {
+		r := Resolved{Plan: &plan.Plan{Language: plan.Language, Node: "self"}, Hosts: map[plan.Addr]Host{}}
+		r.add(strings.Fields(line))
+		return r
+	}
+	n, now := New(), origin
+	before := of("a eth0 51 ms=100 prio=150 rival=100 source=10.0.0.1 vips=10.0.0.100,10.0.0.101 on=eth1")
+	n.Commit(now, before, nil)
+	for n.Wanted() == nil {
+		now = n.Deadline()
+		n.Tick(now, nil)
+	}
+	after := of("a eth1 51 ms=100 prio=150 rival=100 source=10.0.0.11 vips=10.0.0.100,10.0.0.101")
+	after.Former = Sweep(&before, &after)
+	n.Commit(now, after, nil)
+	if got, want := fmt.Sprint(n.Wanted()), "[10.0.0.100/32 on eth0 10.0.0.100/32 on eth1 10.0.0.101/32 on eth1]"; got != want {
+		t.Errorf("between the sweeps %s is wanted, not %s", got, want)
+	}
+}
