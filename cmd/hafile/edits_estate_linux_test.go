@@ -129,7 +129,7 @@ func (e *estate) whereabouts() map[netip.Addr]vipHome {
 	for i := range e.units {
 		u := &e.units[i]
 		for _, v := range u.vips {
-			out[v.addr] = vipHome{node: u.home, iface: v.iface, interval: u.interval}
+			out[v.addr] = vipHome{node: u.home, iface: v.iface, vrid: u.vrid, interval: u.interval}
 		}
 	}
 	return out
@@ -137,6 +137,7 @@ func (e *estate) whereabouts() map[netip.Addr]vipHome {
 
 type vipHome struct {
 	node, iface string
+	vrid        int
 	interval    time.Duration
 }
 

@@ -26,34 +26,35 @@ const (
 	echoBuffer = 32 << 20 // what arrives while the client stands still
 )
 
-// echoes asks every VIP each millisecond for an echo (RFC 792). The kernel of whoever
+// echoes asks every VIP for an echo (RFC 792), again and again. The kernel of whoever
 // holds an address answers, so that fifty addresses can be asked on a machine that has
 // other work: a connection to each would take all of it.
 type echoes struct {
 	fd     int
 	vips   []netip.Addr // and after them the machines' own addresses
 	own    int          // how many those are
+	every  time.Duration
 	to     []*unix.SockaddrInet4
 	index  map[[4]byte]int
 	wanted func() map[netip.Addr]bool // nil: all
-	rounds [echoRounds]round1ms
+	rounds [echoRounds]echoRound
 	next   uint32 // the round to come
 	oldest uint32 // the first that is still open
 	done   func(reply)
 	stood  func(time.Duration)
 }
 
-// round1ms is one request to each VIP.
-type round1ms struct {
+// echoRound is one request to each VIP.
+type echoRound struct {
 	number uint32
 	asked  time.Time
 	open   []bool
 }
 
 // runEchoes is [runClient] with echo requests, for those that are wanted at the time.
-func runEchoes(vips, own []netip.Addr, wanted func() map[netip.Addr]bool, stop <-chan struct{}, done func(reply), stood func(time.Duration)) error {
+func runEchoes(vips, own []netip.Addr, every time.Duration, wanted func() map[netip.Addr]bool, stop <-chan struct{}, done func(reply), stood func(time.Duration)) error {
 	inRealTime()
-	e := &echoes{vips: slices.Concat(vips, own), own: len(own), wanted: wanted, index: map[[4]byte]int{}, done: done, stood: stood}
+	e := &echoes{vips: slices.Concat(vips, own), own: len(own), every: every, wanted: wanted, index: map[[4]byte]int{}, done: done, stood: stood}
 	for i, vip := range e.vips {
 		if !vip.Is4() {
 			return fmt.Errorf("%s: echoes are asked of IPv4 addresses only", vip)
@@ -106,11 +107,11 @@ func (e *echoes) loop(stop <-chan struct{}) error {
 		last = now
 		switch waits := e.waits(now); {
 		case waits && !at.After(now):
-			e.stood(askEvery)
-			at = at.Add(askEvery)
+			e.stood(e.every)
+			at = at.Add(e.every)
 		case !at.After(now):
 			e.ask(now)
-			at = at.Add(askEvery)
+			at = at.Add(e.every)
 		}
 		left := unix.NsecToTimespec(int64(max(0, time.Until(at))))
 		if _, err := unix.Ppoll(poll, &left, nil); err != nil && err != unix.EINTR {

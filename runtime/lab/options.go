@@ -24,9 +24,10 @@ type Node struct {
 type Options struct {
 	Nodes []Node
 	VIPs  []netip.Addr // those the clients ask for
-	// Echo: the client asks every VIP for an echo each millisecond, in the place of a page.
-	// It counts packets; what a program would lose, only pages tell.
-	Echo bool
+	// Echo is how often the client asks every VIP for an echo, in the place of a page each
+	// millisecond; 0: it asks for pages. It counts packets; what a program would lose, only
+	// pages tell.
+	Echo time.Duration
 	// Outside is the address that clients ask from, and where the relay is.
 	Outside netip.Prefix
 	Relays  []string // HOST:PORT that mail goes to; the outside answers on every port

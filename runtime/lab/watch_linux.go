@@ -20,8 +20,8 @@ import (
 // ask is the client, on a thread of the outside.
 func (l *Lab) ask() {
 	err := l.outside.Do(func() error {
-		if l.Echo {
-			return runEchoes(l.VIPs, l.own(), l.wanted, l.stop, l.rec.replied, l.rec.stood)
+		if l.Echo > 0 {
+			return runEchoes(l.VIPs, l.own(), l.Echo, l.wanted, l.stop, l.rec.replied, l.rec.stood)
 		}
 		return runClient(l.VIPs, l.stop, l.rec.replied, l.rec.stood)
 	})
