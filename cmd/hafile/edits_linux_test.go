@@ -160,8 +160,9 @@ type pair struct {
 
 // advertOf is the last advert of an address, and how soon the next one is due at most.
 type advertOf struct {
-	at  time.Time
-	due time.Duration
+	at   time.Time
+	vrid int
+	due  time.Duration
 }
 
 // newPair brings two machines up and waits until they have settled.
@@ -401,6 +402,7 @@ func (p *pair) restart(e *estate) {
 	}
 	time.Sleep(patience)
 	p.sent()
+	clear(p.announced)
 }
 
 // measure looks at everything that was seen since the edit began.
@@ -451,15 +453,10 @@ func (p *pair) listen(v *verdict, was, is map[netip.Addr]vipHome) {
 	for _, home := range was {
 		taken[home.vrid] = true
 	}
-	for vip := range is {
-		// What goes to another virtual router is announced at that one's times.
-		if was[vip].vrid != is[vip].vrid && taken[is[vip].vrid] {
-			delete(p.announced, vip)
-		}
-	}
-	gap := func(vip netip.Addr, at time.Time) {
+	gap := func(vip netip.Addr, at time.Time, vrid int) {
 		last, known := p.announced[vip]
-		if known && p.still(vip, was, is) {
+		// What goes to another virtual router is announced at that one's times.
+		if known && p.still(vip, was, is) && (vrid == last.vrid || !taken[vrid]) {
 			silence := float64(at.Sub(last.at)) / float64(max(last.due, was[vip].interval, is[vip].interval))
 			if silence > v.advert {
 				v.advert, v.silent = silence, fmt.Sprintf("%s from %s to %s", vip, last.at.Format("15:04:05.000"), at.Format("15:04:05.000"))
@@ -477,13 +474,13 @@ func (p *pair) listen(v *verdict, was, is map[netip.Addr]vipHome) {
 				strangers[vip] = true
 				continue
 			}
-			gap(vip, a.At)
-			p.announced[vip] = advertOf{a.At, max(was[vip].interval, is[vip].interval)}
+			gap(vip, a.At, int(a.VRID))
+			p.announced[vip] = advertOf{a.At, int(a.VRID), max(was[vip].interval, is[vip].interval)}
 		}
 	}
 	// As of the last thing heard: on a busy machine the ear is behind.
 	for vip := range is {
-		gap(vip, slices.MaxFunc(slices.Collect(maps.Values(p.heard)), time.Time.Compare))
+		gap(vip, slices.MaxFunc(slices.Collect(maps.Values(p.heard)), time.Time.Compare), p.announced[vip].vrid)
 	}
 	for vip := range p.announced {
 		if _, is := is[vip]; !is {
@@ -496,7 +493,7 @@ func (p *pair) listen(v *verdict, was, is map[netip.Addr]vipHome) {
 // lately says what has left the machines.
 func (p *pair) lately() {
 	for _, node := range []string{"a", "b"} {
-		for _, a := range p.l.Sent(node, time.Now().Add(-4*time.Second)) {
+		for _, a := range p.l.Sent(node, time.Now().Add(-15*time.Second)) {
 			p.t.Logf("%s %s: %s VRRPv%d VRID %d priority %d, %d addresses, last %s", a.At.Format("15:04:05.000"), node, a.From, a.Version, a.VRID, a.Priority, len(a.VIPs), a.VIPs[len(a.VIPs)-1])
 		}
 	}

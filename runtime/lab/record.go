@@ -202,6 +202,13 @@ func (r *recorder) cutEach(now time.Time) map[netip.Addr]Seen {
 	return out
 }
 
+// forget that a VIP has ever answered: it was not asked for a while.
+func (r *recorder) forget(vip netip.Addr) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.vips[vip].window.lastGood = time.Time{}
+}
+
 func (r *recorder) changed(e AddressEvent) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

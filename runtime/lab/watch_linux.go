@@ -33,9 +33,11 @@ func (l *Lab) ask() {
 // Want says which of the VIPs are asked for from now on, with [Options.Echo]: nobody is
 // to be asked for what nobody should have.
 func (l *Lab) Want(vips []netip.Addr) {
-	asked := map[netip.Addr]bool{}
+	before, asked := l.wanted(), map[netip.Addr]bool{}
 	for _, vip := range vips {
-		asked[vip] = true
+		if asked[vip] = true; before != nil && !before[vip] {
+			l.rec.forget(vip)
+		}
 	}
 	l.asked.Store(&asked)
 }
