@@ -153,6 +153,7 @@ type pair struct {
 	vips       []netip.Addr
 	announced  map[netip.Addr]advertOf
 	heard      map[string]time.Time // the last advert of each machine
+	canary     *canary
 	costs      tally
 	lost       bool // it is not what the files say, and cannot be edited further
 	close      func()
@@ -165,11 +166,53 @@ type advertOf struct {
 	due  time.Duration
 }
 
+// canary notes when this machine does not run what does not run in real time. A daemon's
+// loop does, and stands still all the same when its garbage collector waits for a thread.
+type canary struct {
+	mu    sync.Mutex
+	stood []stall
+}
+
+type stall struct {
+	until time.Time
+	long  time.Duration
+}
+
+func newCanary(t *testing.T) *canary {
+	const nap = 10 * time.Millisecond
+	c := &canary{}
+	go func() {
+		for last := time.Now(); t.Context().Err() == nil; {
+			time.Sleep(nap)
+			now := time.Now()
+			if long := now.Sub(last) - nap; long > 2*nap {
+				c.mu.Lock()
+				c.stood = append(c.stood, stall{now, long})
+				c.mu.Unlock()
+			}
+			last = now
+		}
+	}()
+	return c
+}
+
+// late is for how long it stood between two moments.
+func (c *canary) late(from, to time.Time) (sum time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, s := range c.stood {
+		if s.until.After(from) && s.until.Before(to.Add(s.long)) {
+			sum += s.long
+		}
+	}
+	return sum
+}
+
 // newPair brings two machines up and waits until they have settled.
 func newPair(t *testing.T, e *estate, name string, every time.Duration, keepalived ...string) *pair {
 	t.Helper()
 	netns.Skip(t)
-	p := &pair{t: t, name: name, keepalived: keepalived, vips: e.all(), dir: group{}.files(t), announced: map[netip.Addr]advertOf{}, heard: map[string]time.Time{}}
+	p := &pair{t: t, name: name, keepalived: keepalived, vips: e.all(), dir: group{}.files(t), announced: map[netip.Addr]advertOf{}, heard: map[string]time.Time{}, canary: newCanary(t)}
 	must(t, os.WriteFile(filepath.Join(p.dir, "etc/ha/ok.sh"), []byte("#!/bin/sh\nexit 0\n"), 0o755))
 	must(t, os.WriteFile(filepath.Join(p.dir, "etc/ha/after.sh"), []byte("#!/bin/sh\n[ $(date +%s%3N) -gt $1 ]\n"), 0o755))
 	p.write(e)
@@ -272,6 +315,7 @@ type verdict struct {
 	added       int           // RTM_NEWADDR
 	advert      float64       // the longest time without an advert, in intervals
 	silent      string        // of which address
+	starved     int           // longer ones, while this machine did not run its programs
 	roles       int           // addresses for which the other machine spoke
 	goodbyes    int
 	predicted   int // the rank of the worst that a plan said
@@ -457,8 +501,12 @@ func (p *pair) listen(v *verdict, was, is map[netip.Addr]vipHome) {
 		last, known := p.announced[vip]
 		// What goes to another virtual router is announced at that one's times.
 		if known && p.still(vip, was, is) && (vrid == last.vrid || !taken[vrid]) {
-			silence := float64(at.Sub(last.at)) / float64(max(last.due, was[vip].interval, is[vip].interval))
-			if silence > v.advert {
+			due := max(last.due, was[vip].interval, is[vip].interval)
+			silence := float64(at.Sub(last.at)) / float64(due)
+			switch {
+			case silence > 1.5 && 2*p.canary.late(last.at, at) > at.Sub(last.at)-due:
+				v.starved++ // nobody was to run: the daemons' own threads neither
+			case silence > v.advert:
 				v.advert, v.silent = silence, fmt.Sprintf("%s from %s to %s", vip, last.at.Format("15:04:05.000"), at.Format("15:04:05.000"))
 			}
 		}
@@ -599,7 +647,7 @@ func (t *tally) add(name string, v verdict) {
 
 func (r *row) merge(v *verdict) {
 	r.asked, r.lost, r.deleted, r.added = r.asked+v.asked, r.lost+v.lost, r.deleted+v.deleted, r.added+v.added
-	r.roles, r.goodbyes = r.roles+v.roles, r.goodbyes+v.goodbyes
+	r.roles, r.goodbyes, r.starved = r.roles+v.roles, r.goodbyes+v.goodbyes, r.starved+v.starved
 	r.gap, r.advert = max(r.gap, v.gap), max(r.advert, v.advert)
 	if v.homeless != "" {
 		r.homeless++
@@ -615,8 +663,8 @@ func (t *tally) sum() string {
 		v.homeless = ""
 		all.merge(&v)
 	}
-	return fmt.Sprintf("%d edits, %d probes, %d lost, longest wait %s, %d RTM_DELADDR, %d RTM_NEWADDR, longest silence %.2f intervals, %d changes of role, %d edits that ended wrong",
-		all.edits, all.asked, all.lost, all.gap.Round(time.Millisecond), all.deleted, all.added, all.advert, all.roles, all.homeless)
+	return fmt.Sprintf("%d edits, %d probes, %d lost, longest wait %s, %d RTM_DELADDR, %d RTM_NEWADDR, longest silence %.2f intervals (and %d longer ones while this machine ran nothing), %d changes of role, %d edits that ended wrong",
+		all.edits, all.asked, all.lost, all.gap.Round(time.Millisecond), all.deleted, all.added, all.advert, all.starved, all.roles, all.homeless)
 }
 
 // renderTable is the table of docs/safe-edits.md.
