@@ -1,8 +1,10 @@
 package runtime
 
 import (
+	"bytes"
 	"fmt"
 	"maps"
+	"net"
 	"net/netip"
 	"slices"
 	"sync"
@@ -27,6 +29,22 @@ func (l *links) get(name string) (kernel.Link, bool) {
 	defer l.mu.Unlock()
 	link, there := l.all[name]
 	return link, there
+}
+
+// has reports whether an interface of this machine, and of no other, has a MAC address: a
+// virtual router's (RFC 9568, 7.3) is on every member.
+func (l *links) has(mac net.HardwareAddr) bool {
+	if bytes.HasPrefix(mac, []byte{0x00, 0x00, 0x5e, 0x00}) {
+		return false
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, link := range l.all {
+		if bytes.Equal(link.MAC, mac) {
+			return true
+		}
+	}
+	return false
 }
 
 // names of the interfaces, without the loopback.

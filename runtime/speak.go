@@ -52,7 +52,9 @@ func (d *daemon) probe(ctx context.Context, l kernel.Link, vips []netip.Addr) ma
 	}
 	out := map[netip.Addr]net.HardwareAddr{}
 	for _, a := range answers {
-		out[a.Addr] = a.MAC
+		if !d.links.has(a.MAC) { // another interface of this machine on the same segment
+			out[a.Addr] = a.MAC
+		}
 	}
 	return out
 }
