@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -357,7 +356,7 @@ func (p *pair) make(k *kind, before, after *estate, order []string) verdict {
 		v.homeless = err.Error()
 	}
 	p.measure(&v, before, after, began)
-	p.judge(k, &v)
+	p.judge(k, &v, began)
 	if v.homeless != "" {
 		p.restart(after)
 	}
@@ -572,28 +571,17 @@ func nodeOf(a netip.Addr) string {
 	return a.String()
 }
 
-// describe says when requests were lost.
-func (p *pair) describe() {
-	type at struct {
-		vip netip.Addr
-		ms  int64
-	}
-	n := map[at]int{}
-	var first time.Time
-	for _, loss := range p.l.Losses(time.Time{}) {
-		if first.IsZero() {
-			first = loss.Asked
-		}
-		n[at{loss.VIP, loss.Asked.Sub(first).Milliseconds()}]++
-	}
-	p.t.Logf("first loss asked at %s", first.Format("15:04:05.000"))
-	for _, k := range slices.SortedFunc(maps.Keys(n), func(a, b at) int { return cmp.Or(cmp.Compare(a.ms, b.ms), a.vip.Compare(b.vip)) }) {
-		p.t.Logf("%d ms: %s %d", k.ms, k.vip, n[k])
+// describe says when the first requests were lost that an edit is not about.
+func (p *pair) describe(began time.Time, v *verdict) {
+	const few = 20
+	losses := slices.DeleteFunc(p.l.Losses(began), func(l lab.Loss) bool { return v.happened[l.VIP] == "" })
+	for _, loss := range losses[:min(few, len(losses))] {
+		p.t.Logf("lost: %s, asked %s after the edit began", loss.VIP, loss.Asked.Sub(began).Round(time.Millisecond))
 	}
 }
 
 // judge holds hafile to its word.
-func (p *pair) judge(k *kind, v *verdict) {
+func (p *pair) judge(k *kind, v *verdict, began time.Time) {
 	if len(p.keepalived) > 0 {
 		return
 	}
@@ -601,7 +589,7 @@ func (p *pair) judge(k *kind, v *verdict) {
 		p.t.Errorf("%s: %s", k.name, fmt.Sprintf(format, args...))
 	}
 	if v.lost > 0 {
-		p.describe()
+		p.describe(began, v)
 		bad("lost %d of %d probes, %s without an answer", v.lost, v.asked, v.gap)
 	}
 	if v.deleted > 0 || v.added > 0 {
