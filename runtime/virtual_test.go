@@ -17,7 +17,11 @@ import (
 
 	"hafile/lang/plan"
 	"hafile/runtime/announce"
+	"hafile/runtime/drift"
+	"hafile/runtime/host"
+	"hafile/runtime/kernel/netlink"
 	"hafile/runtime/lab/netns"
+	"hafile/runtime/node"
 )
 
 const (
@@ -52,6 +56,24 @@ func (m *machine) untilAll(role string) {
 		}
 		return len(s.Instances) > 0
 	})
+}
+
+// drift is what hafile drift says of the machine.
+func (m *machine) drift(p *plan.Plan) (items []drift.Item) {
+	m.t.Helper()
+	s := m.status()
+	if err := m.ns.Do(func() error {
+		links, err := host.Interfaces()
+		if err != nil {
+			return err
+		}
+		things, err := netlink.Things()
+		items = append(drift.Compare(s, p, links), drift.Beside(s, p, node.RoutesAndRules, things)...)
+		return err
+	}); err != nil {
+		m.t.Fatal(err)
+	}
+	return items
 }
 
 // ear hears every frame of an interface in a namespace.
@@ -221,6 +243,10 @@ func TestVirtualMAC(t *testing.T) {
 		a.until("it is reached at "+to, func() bool { return refuses(client, to) })
 	}
 
+	if items := a.drift(virtualPlan("a")); len(items) > 0 {
+		t.Errorf("drift: %+v", items)
+	}
+
 	// What a process leaves is taken over as it is: the same macvlan, and no gap.
 	index := a.linkIndex("vrrp4-51.eth0")
 	a.kill()
@@ -375,7 +401,16 @@ func TestVirtualMACIsTurnedOnAndOff(t *testing.T) {
 	f := flowTo(t, s, m, "192.0.2.3/24", "192.0.2.10")
 	m.until("packets arrive", func() bool { return f.got.Load() > 0 })
 	began := f.sent.Load() - f.got.Load()
-	m.apply(with(true))
+	m.run("ip link add other type bridge")
+	m.run("ip link set other up")
+	elsewhere := with(true)
+	elsewhere.Desired.Instances[0].VIPs = append(elsewhere.Desired.Instances[0].VIPs,
+		plan.VIP{Address: netip.MustParsePrefix("198.51.100.10/32"), Interface: "other"})
+	elsewhere.Normalize()
+	m.apply(elsewhere)
+	m.until("the other interface has its own", func() bool {
+		return strings.Contains(m.run("ip -o -4 addr show dev other"), "198.51.100.10")
+	})
 	m.until("the macvlan has the address", func() bool { return strings.Contains(m.run("ip -o -4 addr"), "vrrp4-51.eth0") && !m.has(vip1) })
 	if n := f.lost() - began; n > 0 {
 		t.Errorf("turning it on lost %d of %d packets", n, f.sent.Load())
