@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"hafile/lang/diag"
 	"hafile/lang/plan"
@@ -111,9 +112,13 @@ func (s *segments) meet(i int, on any, why string) {
 		return
 	}
 	s.told[[2]int{first, second}] = true
-	s.c.report(diag.Error, "HA1201", b.members[0].at("router_id"), b.obj.Addr,
+	at, cure := b.members[0].at("router_id"), "Give one of them another router_id"
+	if n := len(b.obj.Via); n > 0 && strings.HasPrefix(at.Filename, "hafile/") {
+		at, cure = b.obj.Via[n-1], "Write another router_id in one of them, here in the call" // the module is not for its caller to edit
+	}
+	s.c.report(diag.Error, "HA1201", at, b.obj.Addr,
 		fmt.Sprintf("VRID %d is taken by %s on the same segment", b.members[0].plan.VRID, a.obj.Addr),
-		fmt.Sprintf("%s Each would take the other's adverts for its own. Give one of them another router_id, or say segment = \"...\" in both if they are apart.", why),
+		fmt.Sprintf("%s Each would take the other's adverts for its own. %s, or say segment = \"...\" in both if they are apart.", why, cure),
 		diag.Related{Range: a.members[0].at("router_id"), Message: string(a.obj.Addr) + " has it here"})
 }
 

@@ -137,10 +137,8 @@ var kindsUsed = []string{"script", "check", "notify"}
 // unused is HA1403, of the root module: what comes with a module is not for the caller to
 // take out. It gives back what nobody else would verify.
 func (c *compiler) unused() []*eval.Object {
-	if len(c.instances) == 0 {
-		return nil // half of a configuration
-	}
 	named, disabled := c.named()
+	disabled = disabled || len(c.instances) == 0 // half of a configuration: nothing is said
 	var alone []*eval.Object
 	for _, kind := range kindsUsed {
 		for _, o := range c.e.All(kind) {

@@ -31,6 +31,18 @@ func (e *Evaluator) evalErrors(hd hcl.Diagnostics, expr hcl.Expression, ctx *hcl
 		}
 		out.Range = module.At(at)
 		switch {
+		case s.arg != nil && s.arg.Sensitive && d.Summary == "Call to unknown function":
+			out.Summary, out.Detail = e.unknownFunction(d)
+			if f, _, _ := strings.Cut(out.Summary, "("); diag.Nearest(strings.TrimPrefix(f, "there is no function "), []string{"credential", "secret_file"}) == "" {
+				out.Detail = fmt.Sprintf("Write %s = %s.", s.arg.Name, secretExample(s))
+			}
+		case s.arg != nil && s.arg.Sensitive && calls(d, "file"):
+			out.Summary = "the file cannot be read"
+			out.Detail = fmt.Sprintf("file() reads beside the configuration, when it is compiled. What is secret stays on the node: write %s = %s.", s.arg.Name, secretExample(s))
+		case s.arg != nil && s.arg.Sensitive && d.Summary == "Invalid template interpolation value":
+			out.Range = module.At(expr.Range())
+			out.Summary = "a secret cannot be put into text"
+			out.Detail = fmt.Sprintf("credential() is a reference that the node resolves; nothing can be written around it. Put the whole value into one file and write %s = %s.", s.arg.Name, secretExample(s))
 		case touchesSecret(expr, d, ctx, s):
 			out.Summary = "the expression failed"
 			out.Detail = "One of its operands is sensitive, so that neither value nor message is shown. Check its type and the function's arguments."
@@ -44,6 +56,11 @@ func (e *Evaluator) evalErrors(hd hcl.Diagnostics, expr hcl.Expression, ctx *hcl
 		}
 		e.add(out)
 	}
+}
+
+func calls(d *hcl.Diagnostic, function string) bool {
+	f, is := hcl.DiagnosticExtra[hclsyntax.FunctionCallDiagExtra](d)
+	return is && f.CalledFunctionName() == function
 }
 
 // secretUse is how a reference to a secret is written. What was written is not shown:

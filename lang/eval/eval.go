@@ -274,7 +274,11 @@ func (e *Evaluator) require(t hcl.Traversal, s scope, vars names) bool {
 		put(name, v)
 	case root == "each":
 		if s.each == nil {
-			e.errorf("HA1014", s, t.SourceRange(), "each is not known here", "It exists in a block that has for_each. Add for_each to this block or name the value.")
+			cure := "It exists in a block that has for_each. Add for_each to this block or name the value."
+			if s.from != nil {
+				cure = "In a dynamic block the element is called by the name of the block: write NAME.value, such as vip.value in dynamic \"vip\"."
+			}
+			e.errorf("HA1014", s, t.SourceRange(), "each is not known here", "%s", cure)
 			return false
 		}
 		vars.root(root).whole = s.each.object()

@@ -3,6 +3,7 @@ package eval
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/hashicorp/hcl/v2"
@@ -55,13 +56,24 @@ func (e *Evaluator) unknownNode(name string, at hcl.Range, s scope) {
 	for _, o := range e.allNodes() {
 		names = append(names, o.NodeName())
 	}
-	detail := fmt.Sprintf("Declare it: node %q { address = \"...\" }.", name)
-	if near := e.guess(name, names); near != "" {
+	declare := fmt.Sprintf("Declare it: node %q { address = \"...\" }.", name)
+	detail := declare
+	if near := e.guess(name, names); near != "" && wordsOf(near) != wordsOf(name) {
 		detail = fmt.Sprintf("Did you mean %q?", near)
 	} else if len(names) > 0 {
-		detail = fmt.Sprintf("Declared are %s.", quoteAll(names[:min(len(names), 8)]))
+		detail = fmt.Sprintf("Declared are %s. %s", quoteAll(names[:min(len(names), 8)]), declare)
 	}
 	e.errorf("HA1402", s, at, fmt.Sprintf("there is no node %q", name), "%s", detail)
+}
+
+// wordsOf is a name without its numbers: lb3 is no slip of the hand for lb1.
+func wordsOf(name string) string {
+	return strings.Map(func(r rune) rune {
+		if r >= '0' && r <= '9' {
+			return '#'
+		}
+		return r
+	}, name)
 }
 
 // Members decodes an instance for each machine that takes part. False after errors.

@@ -3,8 +3,11 @@ package eval
 import (
 	"fmt"
 	"math/big"
+	"net"
 	"net/netip"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -134,6 +137,12 @@ func (l lowering) str(v cty.Value) (any, bool) {
 func (l lowering) integer(v cty.Value) (any, bool) {
 	c, err := convert.Convert(v, cty.Number)
 	if err != nil {
+		switch {
+		case l.arg.Name == "router_id" && v.Type() == cty.String:
+			return l.wrongType(v, "router_id is the VRID here, keepalived's virtual_router_id: write router_id = 51. The name of the machine, which keepalived calls so, stands nowhere.")
+		case l.arg.Name == "priority" && (v.Type().IsObjectType() || v.Type().IsMapType()):
+			return l.wrongType(v, `Members that differ have a block each: member "NAME" { priority = 100 }.`)
+		}
 		return l.wrongType(v, fmt.Sprintf("Write a number without quotes: %s = %s.", l.arg.Name, l.sample()))
 	}
 	return l.whole(c.AsBigFloat())
@@ -256,7 +265,7 @@ func (l lowering) duration(v cty.Value) (any, bool) {
 	case cty.String:
 		var err error
 		if d, err = time.ParseDuration(v.AsString()); err != nil {
-			return l.fail("HA1101", fmt.Sprintf("%s cannot be %q", l.arg.Name, v.AsString()), "A duration is a number and a unit of ms, s, m, h. Write %s = \"2s\".", l.arg.Name)
+			return l.fail("HA1101", fmt.Sprintf("%s cannot be %q", l.arg.Name, v.AsString()), "A duration is a number and a unit of ms, s, m, h, without a blank. Write %s = %q.", l.arg.Name, meantDuration(v.AsString()))
 		}
 	default:
 		return l.wrongType(v, fmt.Sprintf("Write %s = \"2s\".", l.arg.Name))
@@ -337,6 +346,9 @@ func (l lowering) address(v cty.Value) (any, bool) {
 		return schema.AddressValue{IP: p.Addr(), Prefix: p.Masked()}, true
 	}
 	a, err := netip.ParseAddr(text)
+	if cure := l.addressCure(text); err != nil && cure != "" {
+		return l.fail("HA1116", fmt.Sprintf("%q is not an address", text), "%s", cure)
+	}
 	if err != nil {
 		return l.fail("HA1116", fmt.Sprintf("%q is not an address", text), "%s. Write %s = \"192.0.2.10\" or \"192.0.2.10/24\".", upperFirst(errText(err)), l.arg.Name)
 	}
@@ -344,6 +356,53 @@ func (l lowering) address(v cty.Value) (any, bool) {
 		return l.fail("HA1116", fmt.Sprintf("%q names an interface", text), "Write the address without %%%s and the interface as interface = %q.", a.Zone(), a.Zone())
 	}
 	return schema.AddressValue{IP: a.Unmap()}, true
+}
+
+// addressCure is for an address with something behind it that is not right.
+func (l lowering) addressCure(text string) string {
+	host, after, cut := strings.Cut(text, "/")
+	bits, rest, _ := strings.Cut(after, " ")
+	if !cut {
+		host, rest, _ = strings.Cut(text, " ")
+	}
+	a, err := netip.ParseAddr(host)
+	if err != nil {
+		return ""
+	}
+	written := strings.TrimSuffix(host+"/"+bits, "/")
+	mask, isMask := netip.ParseAddr(bits)
+	switch n, isNumber := strconv.Atoi(bits); {
+	case strings.HasPrefix(rest, "dev "):
+		return fmt.Sprintf("Write %s = %q, and the interface in an argument of its own: interface = %q.", l.arg.Name, written, strings.Fields(rest)[1])
+	case rest != "":
+		return fmt.Sprintf("Write %s = %q: what follows is an argument of its own, or has no place here.", l.arg.Name, written)
+	case isMask == nil && mask.Is4() && a.Is4():
+		ones, _ := net.IPMask(mask.AsSlice()).Size()
+		return fmt.Sprintf("A prefix is a number of bits. Write %s = \"%s/%d\".", l.arg.Name, host, ones)
+	case isNumber == nil && (n < 0 || n > a.BitLen()):
+		return fmt.Sprintf("A prefix of this family is 0..%d bits. Write %s = \"%s/%d\", or the address alone.", a.BitLen(), l.arg.Name, host, a.BitLen()-8)
+	}
+	return ""
+}
+
+var spelled = regexp.MustCompile(`(?i)^\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*$`)
+
+// meantDuration is what somebody means who writes "1 s", "1sec" or "2 minutes".
+func meantDuration(text string) string {
+	m := spelled.FindStringSubmatch(text)
+	if m == nil {
+		return "2s"
+	}
+	unit := strings.ToLower(m[2])
+	switch {
+	case unit == "ms" || strings.HasPrefix(unit, "mil") || strings.HasPrefix(unit, "msec"):
+		return m[1] + "ms"
+	case strings.HasPrefix(unit, "m"):
+		return m[1] + "m"
+	case strings.HasPrefix(unit, "h"):
+		return m[1] + "h"
+	}
+	return m[1] + "s"
 }
 
 // errText is what netip says, without its prefix.

@@ -2,6 +2,7 @@ package eval
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
@@ -120,6 +121,14 @@ func (e *Evaluator) Preconditions() {
 			x.parent.precondition(b.Body, scope{addr: x.caller.Addr, each: x.caller.each})
 		}
 	}
+}
+
+// orDefault is a second way out, where the module is not one that comes with hafile.
+func orDefault(d *module.Decl) string {
+	if strings.HasPrefix(d.Range().Filename, "hafile/") {
+		return ""
+	}
+	return ", or give the variable a default"
 }
 
 // requireOutput evaluates of a module what a traversal names: the one output where it is
@@ -253,7 +262,7 @@ func (e *Evaluator) missingArgument(d *module.Decl) {
 	}
 	e.add(diag.Diagnostic{
 		Severity: diag.Error, Code: "HA1012", Summary: fmt.Sprintf("module %q needs %s", e.caller.Label, d.Name), Range: module.At(at), Address: e.caller.Addr,
-		Detail:  fmt.Sprintf("Write %s = ... in the call, or give the variable a default.", d.Name),
+		Detail:  fmt.Sprintf("Write %s = ... in the call%s.", d.Name, orDefault(d)),
 		Related: []diag.Related{{Range: module.Range(d.Range()), Message: "the variable is declared here"}},
 	})
 }

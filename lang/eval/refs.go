@@ -111,6 +111,9 @@ func (e *Evaluator) unknownRoot(t hcl.Traversal, s scope) {
 		return
 	}
 	switch strings.ToLower(word) {
+	case "true", "false", "null":
+		e.errorf("HA1003", s, at, fmt.Sprintf("there is no %s to refer to", word), "Write it small: %s.", strings.ToLower(word))
+		return
 	case "on", "yes":
 		e.errorf("HA1009", s, at, fmt.Sprintf("%s is not a value", word), "keepalived writes it so; write true.")
 		return

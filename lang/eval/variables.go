@@ -229,7 +229,11 @@ func (e *Evaluator) typed(d *module.Decl, v cty.Value, t varType, at hcl.Range, 
 	if secret || sensitive(v) {
 		why = "The value is sensitive and not shown"
 	}
-	e.errorf("HA1004", s, at, fmt.Sprintf("variable %q needs %s", d.Name, typeexpr.TypeString(t.ty)), "%s. Give a value of that type.", why)
+	cure := "Give a value of that type."
+	if strings.Contains(typeexpr.TypeString(t.ty), "object({id=string,name=string}") && !secret && !sensitive(v) {
+		cure = fmt.Sprintf("It takes references: write %s = [node.lb1, node.lb2], without quotes.", d.Name)
+	}
+	e.errorf("HA1004", s, at, fmt.Sprintf("variable %q needs %s", d.Name, typeexpr.TypeString(t.ty)), "%s. %s", why, cure)
 	return cty.DynamicVal, false
 }
 

@@ -116,6 +116,9 @@ func unknown(name string, isBlock bool, s *schema.Block) (summary, detail string
 			return summary, fmt.Sprintf("A %s block is the same on all members: write it in the instance, outside of member.", name)
 		}
 	}
+	if top := schema.File.Block(name); top != nil && s.Name != "" && !top.Later && isBlock {
+		return summary, topCure(name)
+	}
 	if s.Arg(name) != nil && isBlock {
 		return summary, fmt.Sprintf("%s is an argument: write %s = ...", name, name)
 	}
@@ -126,7 +129,11 @@ func unknown(name string, isBlock bool, s *schema.Block) (summary, detail string
 	if s.ForEach {
 		names = append(names, "for_each")
 	}
-	if near := diag.Nearest(name, names); near != "" {
+	if near := diag.Nearest(name, names); near == "vip" {
+		return summary, `Write vip { address = "192.0.2.10" }, one block for each address.`
+	} else if near != "" && s.Block(near) != nil && !isBlock {
+		return summary, fmt.Sprintf("Did you mean the block %s { ... }?", near)
+	} else if near != "" {
 		return summary, fmt.Sprintf("Did you mean %s?", near)
 	}
 	if where := homes(name); len(where) > 0 {
@@ -136,6 +143,18 @@ func unknown(name string, isBlock bool, s *schema.Block) (summary, detail string
 		return summary, "Take it out."
 	}
 	return summary, fmt.Sprintf("Known here: %s.", strings.Join(names, ", "))
+}
+
+// topCure is for a block that stands at the top of a file, and what names it here.
+func topCure(name string) string {
+	cure := fmt.Sprintf("%s stands at the top of a file, outside of other blocks: write it there", name)
+	switch name {
+	case "script", "check":
+		return fmt.Sprintf("%s, and name it here with track { %s = %s.NAME }.", cure, name, name)
+	case "notify":
+		return cure + ", and name it here with notify = [notify.NAME]."
+	}
+	return cure + "."
 }
 
 // homes lists the blocks that do have an argument or block of this name.

@@ -157,11 +157,10 @@ func (v *verifier) email(n *Notify) {
 	if len(n.Email.To) == 0 {
 		v.add("HA1108", n.Address, "to", n.Src, "names nobody")
 	}
-	for _, to := range append(slices.Clone(n.Email.To), n.Email.From) {
-		if !strings.Contains(to, "@") || strings.ContainsAny(to, " \t\r\n<>,") {
-			v.add("HA1108", n.Address, "to", n.Src, "%q is not a mail address", to)
-		}
+	for _, to := range n.Email.To {
+		v.mailAddress(n, "to", to)
 	}
+	v.mailAddress(n, "from", n.Email.From)
 	if !hostPort(n.Email.Relay) {
 		// The value is not shown: some write a user and a password into it.
 		v.add("HA1108", n.Address, "relay", n.Src, "is not HOST:PORT")
@@ -176,6 +175,23 @@ func relayCure(relay string) string {
 		return fmt.Sprintf("Write relay = \"%s:25\".", relay)
 	}
 	return `Write host and port and nothing else, as in relay = "mail.example.net:25": there is neither scheme nor user.`
+}
+
+func (v *verifier) mailAddress(n *Notify, path, s string) {
+	if strings.Contains(s, "@") && !strings.ContainsAny(s, " \t\r\n<>,") {
+		return
+	}
+	v.add("HA1108", n.Address, path, n.Src, "%q is not a mail address", s)
+	_, after, named := strings.Cut(s, "<")
+	bare, _, closed := strings.Cut(after, ">")
+	switch {
+	case named && closed:
+		v.cure("Write the address without a name: %q.", bare)
+	case strings.ContainsAny(s, " ,"):
+		v.cure("Write each address as an element of its own: [\"a@example.net\", \"b@example.net\"].")
+	default:
+		v.cure("Write name@example.net.")
+	}
 }
 
 // hostPort reports whether s is HOST:PORT; an IPv6 host stands in brackets.
@@ -262,10 +278,25 @@ func (v *verifier) interval(i *Instance) {
 	case 2:
 		if ms < 1000 || ms > 255000 || ms%1000 != 0 {
 			v.add("HA1305", i.Address, "advert_int", i.Src, "is %d ms, and VRRPv2 sends whole seconds from 1 to 255", ms)
+			if ms < 1000 {
+				v.cure("Write advert_int = \"1s\", or version = 3 on all members.")
+			} else {
+				v.cure("Write whole seconds, such as advert_int = \"%ds\".", min(max(1, ms/1000), 255))
+			}
 		}
 	case 3:
 		if ms < 10 || ms > 40950 || ms%10 != 0 {
 			v.add("HA1305", i.Address, "advert_int", i.Src, "is %d ms, and VRRPv3 sends centiseconds from 10 ms to 40.95 s", ms)
+			switch {
+			case ms < 10:
+				v.cure("Write advert_int = \"1s\", or \"10ms\" at the least.")
+			case ms > 40950 && ms <= 255000 && ms%1000 == 0:
+				v.cure("For %d seconds write version = 2 on all members. A number without a unit counts seconds: \"%dms\" are milliseconds.", ms/1000, ms/1000)
+			case ms > 40950:
+				v.cure("Write \"40.95s\" at the most. A number without a unit counts seconds: \"100ms\" is a tenth of one.")
+			default:
+				v.cure("Write a multiple of 10 ms, such as \"%dms\".", ms/10*10)
+			}
 		}
 	default:
 		v.add("HA1113", i.Address, "version", i.Src, "must be 2 or 3, got %d", i.Version)
@@ -280,7 +311,11 @@ func (v *verifier) auth(i *Instance) {
 	switch a.Type {
 	case AuthPass, AuthAH:
 		if i.Version != 2 {
-			v.add("HA1114", i.Address, "auth", i.Src, "a password exists in VRRPv2 only: write version = 2 or drop the auth block")
+			v.add("HA1114", i.Address, "auth", i.Src, "a password exists in VRRPv2 only")
+			v.cure("Write version = 2 on all members, or take the auth block out.")
+			if i.Family == IPv6 {
+				v.cure("Take the auth block out, or write type = \"hmac\" with key blocks: IPv6 has no version 2.")
+			}
 		}
 		if a.Password == (Secret{}) {
 			v.add("HA1114", i.Address, "auth.password", i.Src, "is empty")
@@ -396,7 +431,8 @@ func (v *verifier) oneVIP(i *Instance, vip VIP) {
 		return
 	}
 	if !vip.Unadvertised && FamilyOf(vip.Address.Addr()) != i.Family {
-		at("HA1116", "vip.address", "%s is not one %s address", vip.Address, i.Family)
+		at("HA1116", "vip.address", "%s is no %s address, as the others are", vip.Address.Addr(), i.Family)
+		v.cure("An instance advertises one family. Write a second instance for this one, or advertise = false in its vip: then it moves along and is in no advert.")
 		return
 	}
 	if a := vip.Address.Addr(); a.IsUnspecified() || a.IsMulticast() || a.IsLoopback() {
