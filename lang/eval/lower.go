@@ -151,7 +151,11 @@ func (l lowering) integer(v cty.Value) (any, bool) {
 // integers is a list of whole numbers.
 func (l lowering) integers(v cty.Value) (any, bool) {
 	if !v.CanIterateElements() || v.Type().IsObjectType() || v.Type().IsMapType() {
-		return l.wrongType(v, fmt.Sprintf("Write %s = [%d].", l.arg.Name, l.arg.Min))
+		one := fmt.Sprint(l.arg.Min)
+		if v.Type() == cty.Number && !v.IsNull() {
+			one = decimal(v.AsBigFloat())
+		}
+		return l.wrongType(v, fmt.Sprintf("Write %s = [%s].", l.arg.Name, one))
 	}
 	out := []int64{}
 	for i, el := range listOf(v) {

@@ -55,7 +55,10 @@ func (d *Desired) weighs(check Addr) bool {
 
 func (u *unsupported) instance(i *Instance) {
 	say := func(is bool, path, what string, args ...any) { u.add(is, i.Address, path, i.Src, what, args...) }
-	say(i.Family == IPv6 && !i.linkLocalFirst(), "vip.address", "an IPv6 instance whose first address is not link-local (RFC 9568, 5.2.9)")
+	if i.Family == IPv6 && !i.linkLocalFirst() {
+		u.add(true, i.Address, "vip.address", i.Src, "an IPv6 instance whose first address is not link-local (RFC 9568, 5.2.9)")
+		(*u)[len(*u)-1].Cure = fmt.Sprintf("Write vip { address = \"fe80::%x\" } before the others, on keepalived's side too.", i.VRID)
+	}
 	say(i.Netns != "", "netns", "a network namespace")
 	say(i.Lease == LeaseStrict, "lease", "lease = %q", i.Lease)
 	say(i.Release != ReleaseHandOver, "release", "release = %q", i.Release)
