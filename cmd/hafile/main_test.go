@@ -13,7 +13,14 @@ import (
 
 // TestMain makes the test binary also the program: scripts and the machines of the lab
 // run the real main out of it.
+// gorace keeps a program of the race detector's from sleeping for a second as it ends: the
+// tests start hundreds.
+const gorace = "atexit_sleep_ms=10"
+
 func TestMain(m *testing.M) {
+	if os.Getenv("GORACE") == "" {
+		os.Setenv("GORACE", gorace)
+	}
 	testscript.Main(m, map[string]func(){"hafile": main})
 }
 
@@ -36,7 +43,8 @@ func hafile(t testing.TB) string {
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script", RequireExplicitExec: true, UpdateScripts: *update,
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits},
+		Cmds:  map[string]func(*testscript.TestScript, bool, []string){"exits": exits},
+		Setup: func(e *testscript.Env) error { e.Setenv("GORACE", os.Getenv("GORACE")); return nil },
 	})
 }
 
