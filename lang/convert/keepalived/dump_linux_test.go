@@ -26,14 +26,7 @@ import (
 func TestKeepalivedHoldsWhatThePlanSays(t *testing.T) {
 	netns.Skip(t)
 	program := netns.Needs(t, "keepalived", "keepalived")
-	dir := "testdata/corpus"
-	if *corpus != "" {
-		dir = *corpus
-	}
-	files, err := filepath.Glob(filepath.Join(dir, "*.conf"))
-	if err != nil || len(files) == 0 {
-		t.Fatal("no files", err)
-	}
+	files := corpusFiles(t)
 	more, _ := filepath.Glob("testdata/dump/*.conf")
 	var mu sync.Mutex
 	compared := map[string]int{}
@@ -44,17 +37,37 @@ func TestKeepalivedHoldsWhatThePlanSays(t *testing.T) {
 	t.Logf("%d files compared", len(compared))
 }
 
+// corpusFiles are the files that come with the package, or those of -corpus.
+func corpusFiles(t *testing.T) []string {
+	t.Helper()
+	dir := "testdata/corpus"
+	if *corpus != "" {
+		dir = *corpus
+	}
+	files, err := filepath.Glob(filepath.Join(dir, "*.conf"))
+	if err != nil || len(files) == 0 {
+		t.Fatal("no files", err)
+	}
+	return files
+}
+
+// oneFile reads a file, and names it and the node that it is for.
+func oneFile(t *testing.T, name string) (base, node string, src []byte) {
+	t.Helper()
+	src, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	node = "lb1"
+	if ids := idsOf(src); len(ids) > 0 {
+		node = ids[0]
+	}
+	return strings.TrimSuffix(filepath.Base(name), ".conf"), node, src
+}
+
 func dumps(t *testing.T, program string, files []string, mu *sync.Mutex, compared map[string]int) {
 	for _, name := range files {
-		src, err := os.ReadFile(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		base := strings.TrimSuffix(filepath.Base(name), ".conf")
-		node := "lb1"
-		if ids := idsOf(src); len(ids) > 0 {
-			node = ids[0]
-		}
+		base, node, src := oneFile(t, name)
 		in := []File{{Node: node, Name: base, Src: src}}
 		res, diags := Convert(in, Options{})
 		if diags.HasErrors() {

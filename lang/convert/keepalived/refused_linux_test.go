@@ -22,25 +22,10 @@ import (
 func TestWhatIsRefusedKeepalivedRefusesToo(t *testing.T) {
 	netns.Skip(t)
 	program := netns.Needs(t, "keepalived", "keepalived")
-	dir := "testdata/corpus"
-	if *corpus != "" {
-		dir = *corpus
-	}
-	files, err := filepath.Glob(filepath.Join(dir, "*.conf"))
-	if err != nil || len(files) == 0 {
-		t.Fatal("no files", err)
-	}
+	files := corpusFiles(t)
 	refused := 0
 	for _, name := range files {
-		src, err := os.ReadFile(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		base := strings.TrimSuffix(filepath.Base(name), ".conf")
-		node := "lb1"
-		if ids := idsOf(src); len(ids) > 0 {
-			node = ids[0]
-		}
+		base, node, src := oneFile(t, name)
 		_, diags := Convert([]File{{Node: node, Name: base, Src: src}}, Options{})
 		lines := errorLines(diags)
 		if len(lines) == 0 {
