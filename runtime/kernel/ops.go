@@ -72,16 +72,7 @@ func (o Op) String() string {
 	return "ip addr del " + o.Prefix.String() + " dev " + o.Interface
 }
 
-func inWords(a Address) string {
-	s := a.Prefix.String() + " dev " + a.Interface
-	if a.Label != "" {
-		s += " label " + a.Label
-	}
-	if a.Scope != "" {
-		s += " scope " + a.Scope
-	}
-	return s
-}
+func inWords(a Address) string { return a.Prefix.String() + " dev " + a.Interface + a.options() }
 
 // Ops is what turns have into want, adds before deletes. Only what is in ours is ever
 // deleted. An address that is wanted and there is no operation, whoever put it there.

@@ -21,8 +21,11 @@ type Address struct {
 	Scope     string // of IPv4: "link", "host" or empty, which is global
 }
 
-func (a Address) String() string {
-	s := a.Prefix.String() + " on " + a.Interface
+func (a Address) String() string { return a.Prefix.String() + " on " + a.Interface + a.options() }
+
+// options are label and scope as ip(8) takes them.
+func (a Address) options() string {
+	s := ""
 	if a.Label != "" {
 		s += " label " + a.Label
 	}
