@@ -36,20 +36,7 @@ func (m *machine) startKeepalived(ctx context.Context) error {
 	m.mu.Lock()
 	m.daemon = p
 	m.mu.Unlock()
-	deadline := time.Now().Add(10 * time.Second)
-	for !hasState(m.sinceStart()) {
-		select {
-		case <-p.exited:
-			return fmt.Errorf("%s: keepalived ended: %w\n%s", m.Name, p.err, m.logTail("daemon.log"))
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(5 * time.Millisecond):
-		}
-		if time.Now().After(deadline) {
-			return fmt.Errorf("%s: keepalived enters no state\n%s", m.Name, m.logTail("daemon.log"))
-		}
-	}
-	return nil
+	return m.logged(ctx, p, "enters no state", func() bool { return hasState(m.sinceStart()) })
 }
 
 // Rewrite gives a machine that runs keepalived another configuration, by SIGHUP, and
@@ -65,8 +52,13 @@ func (l *Lab) Rewrite(ctx context.Context, node, keepalived string) error {
 	if err != nil {
 		return err
 	}
+	return m.logged(ctx, p, "does not reload", func() bool { return bytes.Count(m.sinceStart(), reloaded) > before })
+}
+
+// logged waits until the log of keepalived says so.
+func (m *machine) logged(ctx context.Context, p *process, otherwise string, so func() bool) error {
 	deadline := time.Now().Add(10 * time.Second)
-	for bytes.Count(m.sinceStart(), reloaded) == before {
+	for !so() {
 		select {
 		case <-p.exited:
 			return fmt.Errorf("%s: keepalived ended: %w\n%s", m.Name, p.err, m.logTail("daemon.log"))
@@ -75,7 +67,7 @@ func (l *Lab) Rewrite(ctx context.Context, node, keepalived string) error {
 		case <-time.After(5 * time.Millisecond):
 		}
 		if time.Now().After(deadline) {
-			return fmt.Errorf("%s: keepalived does not reload\n%s", m.Name, m.logTail("daemon.log"))
+			return fmt.Errorf("%s: keepalived %s\n%s", m.Name, otherwise, m.logTail("daemon.log"))
 		}
 	}
 	return nil
