@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"hafile/runtime/lab"
+	"hafile/runtime/lab/netns"
 )
 
 // sshAccess is sshd on machines of a lab, and what an operator on one of them needs.
@@ -22,9 +23,7 @@ type sshAccess struct {
 // authorized_keys, and its sessions find the machine's daemon and this hafile.
 func withSSH(t *testing.T, l *lab.Lab, machines map[string]netip.Addr, options string) *sshAccess {
 	t.Helper()
-	if _, err := os.Stat("/usr/sbin/sshd"); err != nil {
-		t.Skip("needs sshd (openssh-server)")
-	}
+	netns.Needs(t, "/usr/sbin/sshd", "openssh-server")
 	s := &sshAccess{dir: t.TempDir()}
 	s.config = filepath.Join(s.dir, "ssh_config")
 	bin := filepath.Join(s.dir, "bin")
