@@ -182,7 +182,7 @@ func (c *client) keepAsking(now time.Time) {
 func (c *client) ready(f *flight, events uint32) {
 	if !f.connected {
 		if events&(unix.EPOLLERR|unix.EPOLLHUP) != 0 {
-			c.end(f, lostNew, "")
+			c.end(f, failed(f.fd), "")
 			return
 		}
 		if events&unix.EPOLLOUT == 0 {
@@ -194,6 +194,16 @@ func (c *client) ready(f *flight, events uint32) {
 	if f.fd >= 0 && events&(unix.EPOLLIN|unix.EPOLLERR|unix.EPOLLHUP) != 0 {
 		c.read(f)
 	}
+}
+
+// failed tells a connection that never was from one that was in flight: its owner had
+// answered, and the next one did not know it, before this thread came to look. The kernel
+// says ECONNREFUSED of the one and ECONNRESET of the other.
+func failed(fd int) loss {
+	if code, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ERROR); err == nil && unix.Errno(code) == unix.ECONNRESET {
+		return lostFlight
+	}
+	return lostNew
 }
 
 func (c *client) ask(f *flight) {
